@@ -1,0 +1,46 @@
+# Needs Python 3.11+ and make; everything else goes into .venv.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock bench clean
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+# Installed from the lock file, every hash checked; made again only when the lock changes.
+.venv/installed: requirements.lock
+	@test -n "$(PYTHON)" || { echo "Rollcall needs Python 3.11 or newer with the venv module (on Debian: python3-venv)." >&2; exit 2; }
+	@echo "Installing into .venv (once) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements.lock
+	@touch $@
+
+demo: .venv/installed ## Send two sample campaigns through sandbox providers on loopback, and show the account
+	@$(BIN)/python -m deployments.demo
+
+test: .venv/installed lint ## Lint, type-check and run the tests
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/installed ## Ruff, mypy and the import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/installed ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+lock: .venv/installed ## Resolve the newest allowed versions into requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
+		--group dev pyproject.toml --output-file requirements.lock
+
+bench: .venv/installed ## Measure, as ratios against a floor in the same run
+	@$(BIN)/python -m tests.bench
+
+clean: ## Remove the environment and what the demo made
+	rm -rf .venv data/demo .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

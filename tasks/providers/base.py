@@ -1,0 +1,198 @@
+"""The one interface that every provider's adapter has.
+
+An adapter is built for one run: credentials, the run's content and the provider's options go in; `send` then
+takes messages. Class constants (`name`, `capabilities`, the pydantic models) can be read without credentials.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from types import TracebackType
+from typing import ClassVar, Protocol, Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from tasks.messaging.content import Content, ContentKind
+from tasks.messaging.statuses import Channel, MessageStatus
+
+
+class ProviderOptions(BaseModel):
+    """Base of `options.<provider>`: the provider's own request fields, in snake_case, unknown names refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProviderCredentials(BaseModel):
+    """Base of a provider's connection data. Secrets are `SecretStr`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do, and its limits, as data.
+
+    Attributes:
+        max_recipients_per_request: Hard limit of one request.
+        recommended_recipients_per_request: Least and most that the provider advises; requests are cut evenly
+            so that they fall between the two wherever the audience allows.
+        max_requests_in_flight: How many requests Rollcall keeps open at once.
+        max_requests_per_second: Documented limit, None where none is documented.
+        placeholders: Names that the provider fills in per recipient in one shared text, written `{name}`.
+        placeholder_max_chars: Longest value of a placeholder.
+        max_text_chars: Longest text of a message.
+        media_countries: Where multimedia messages can go (ISO 3166-1 alpha-2); None means everywhere.
+        max_schedule_ahead: Furthest time at which the provider can be asked to send; None means no limit known.
+        accepts_reference: Our reference of each message comes back from the provider.
+        can_look_up: A message whose answer was lost can be searched for.
+    """
+
+    channels: frozenset[Channel]
+    contents: frozenset[ContentKind]
+    max_recipients_per_request: int
+    recommended_recipients_per_request: tuple[int, int]
+    max_requests_in_flight: int
+    max_requests_per_second: float | None
+    placeholders: tuple[str, ...] = ()
+    placeholder_max_chars: int = 0
+    max_text_chars: int | None = None
+    max_media: int = 0
+    media_countries: frozenset[str] | None = None
+    max_schedule_ahead: timedelta | None = None
+    can_schedule: bool = False
+    can_simulate: bool = False
+    can_poll_status: bool = False
+    pushes_status: bool = False
+    accepts_reference: bool = False
+    can_look_up: bool = False
+    reports_cost: bool = False
+
+    @property
+    def personalises_per_recipient(self) -> bool:
+        """Whether recipients of one request can get different texts."""
+        return self.max_recipients_per_request == 1 or bool(self.placeholders)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """One message, ready to hand over.
+
+    Attributes:
+        reference: Ours, unique in the ledger; told to the provider where it accepts one.
+        address: E.164 phone number or e-mail address.
+        country: ISO 3166-1 alpha-2 of a phone number, None where it has none or is unknown.
+        text: Rendered for this recipient; None when the content is a provider's template.
+        placeholder_values: Value of each placeholder of `Batch.text`.
+        template_fields: Rendered values of `content.template.fields`.
+    """
+
+    reference: str
+    address: str
+    country: str | None = None
+    text: str | None = None
+    placeholder_values: Mapping[str, str] = field(default_factory=dict)
+    template_fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What the messages of one request share, for providers that take many recipients a request.
+
+    Attributes:
+        reference: Unique in the ledger; the provider echoes it where it can.
+        text: The text of all, with the provider's placeholders in it.
+    """
+
+    reference: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReceipt:
+    """What a provider says about one request with many recipients.
+
+    Attributes:
+        ticket: The provider's id of the whole request.
+        accepted_count: How many recipients it took; fewer than were sent means that it dropped some unnamed.
+        total_cost: In the account's currency.
+        residual_credit: What is left, in the provider's unit.
+    """
+
+    ticket: str
+    accepted_count: int | None = None
+    total_cost: Decimal | None = None
+    residual_credit: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendOutcome:
+    """What became of handing over one message.
+
+    Attributes:
+        status: accepted, scheduled, sent, rejected, failed; never a guess.
+        provider_message_id: The provider's id (of the message, or of the request it went in).
+        raw_status: The provider's own word.
+        reason: One lower_snake_case word where the status is not a success.
+        cost: In the account's currency, where the provider tells it.
+    """
+
+    reference: str
+    status: MessageStatus
+    provider_message_id: str | None = None
+    raw_status: str | None = None
+    reason: str | None = None
+    cost: Decimal | None = None
+    batch: BatchReceipt | None = None
+
+
+class Provider(Protocol):
+    """A provider's adapter. Use as an async context manager; `send` may be called concurrently."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    Options: ClassVar[type[ProviderOptions]]
+    Credentials: ClassVar[type[ProviderCredentials]]
+
+    def __init__(
+        self,
+        credentials: ProviderCredentials,
+        content: Content,
+        options: ProviderOptions,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None: ...
+
+    @classmethod
+    def find_problems(
+        cls, content: Content, options: ProviderOptions, countries: frozenset[str] = frozenset()
+    ) -> list[str]:
+        """What this provider would refuse, or silently change, in such a campaign; one sentence each.
+
+        Args:
+            content: What is to be sent.
+            options: The provider's options.
+            countries: Countries in the audience (ISO 3166-1 alpha-2), empty while they are not known.
+        """
+        ...
+
+    async def send(self, messages: Sequence[OutboundMessage], batch: Batch | None = None) -> list[SendOutcome]:
+        """Hand over the messages of one request.
+
+        Returns:
+            One outcome per message, in the same order.
+
+        Raises:
+            ProviderError: The request as a whole got no accepting answer; the class says whether it was sent.
+        """
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
