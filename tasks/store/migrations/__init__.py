@@ -1,0 +1,1 @@
+"""Alembic migrations of the ledger. A new revision: see CONTRIBUTING.md."""

@@ -1,0 +1,47 @@
+"""Alembic's entry point. Runs on the connection that the ledger opened, or on ROLLCALL_DATABASE_URL."""
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection
+from sqlmodel import SQLModel
+from sqlmodel.sql.sqltypes import AutoString
+
+from tasks.store import tables  # noqa: F401  # registers the tables
+from tasks.store.columns import Money, UtcDateTime, Word
+from tasks.store.session import Ledger
+
+
+def _render_plain_type(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
+    """Write our column types as SQLAlchemy's own: an old revision must not depend on today's code."""
+    if kind != "type":
+        return False
+    match item:
+        case AutoString():
+            return f"sa.String({item.length})" if item.length else "sa.Text()"
+        case Word():
+            return "sa.String(32)"
+        case UtcDateTime():
+            return "sa.DateTime(timezone=True)"
+        case Money():
+            return 'sa.Numeric(18, 8).with_variant(sa.Float(), "sqlite")'
+        case _:
+            return False
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=SQLModel.metadata,
+        render_as_batch=True,  # SQLite cannot alter a column in place
+        render_item=_render_plain_type,
+    )
+    context.run_migrations()
+
+
+if (given := context.config.attributes.get("connection")) is not None:
+    _migrate(given)
+else:
+    with Ledger() as ledger, ledger.writing() as own_connection:
+        _migrate(own_connection)

@@ -1,0 +1,127 @@
+"""Connections to the ledger: SQLite by default, PostgreSQL with the same code."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+DEFAULT_DATABASE_URL = "sqlite:///data/rollcall.db"
+_BUSY_SECONDS = 60.0
+
+
+class LedgerError(Exception):
+    """The ledger cannot be opened or does not add up."""
+
+
+def database_url() -> str:
+    """`ROLLCALL_DATABASE_URL`, else the SQLite file `data/rollcall.db`."""
+    return os.environ.get("ROLLCALL_DATABASE_URL") or DEFAULT_DATABASE_URL
+
+
+class Ledger:
+    """The account of every run, in one database.
+
+    Reading and writing are separate on purpose: a writer on SQLite takes the write lock when it begins, so two
+    writers wait for each other instead of failing halfway, and readers never wait.
+
+    Raises:
+        LedgerError: The database cannot be reached, or its schema is newer than this program.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self._engine = _make_engine(url or database_url())
+        try:
+            self._upgrade_schema()
+        except OperationalError as error:
+            self.close()
+            raise LedgerError(
+                f"the database {self.shown_url} cannot be opened: {str(error.orig).strip()}. "
+                "Check ROLLCALL_DATABASE_URL and that the place can be written."
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def shown_url(self) -> str:
+        """The database's URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @cached_property
+    def _writer(self) -> Engine:
+        return self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes: committed at the end, rolled back on an exception.
+
+        Never keep one open over a request to a provider: other writers wait for it.
+        """
+        with self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Return all connections."""
+        self._engine.dispose()
+
+    def _upgrade_schema(self) -> None:
+        # Imported here: Alembic costs 0.2 s, and only this needs it.
+        from tasks.store.migrations.upgrade import upgrade_schema  # noqa: PLC0415
+
+        with self.writing() as connection:
+            upgrade_schema(connection)
+
+
+def _make_engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise LedgerError(
+            "ROLLCALL_DATABASE_URL is not a database URL. "
+            "Examples: sqlite:///data/rollcall.db, postgresql://user:password@host/rollcall"
+        ) from None
+    match parsed.get_backend_name():
+        case "postgresql":
+            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        case "sqlite":
+            if parsed.database and parsed.database != ":memory:":
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+            event.listen(engine, "connect", _prepare_sqlite_connection)
+            event.listen(engine, "begin", _begin_sqlite_transaction)
+            return engine
+        case other:
+            raise LedgerError(f"ROLLCALL_DATABASE_URL names {other}; the ledger runs on SQLite and PostgreSQL")
+
+
+def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver shall not begin transactions on its own; see below
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # FULL, not NORMAL: a power cut must not undo the commit that says "this message is being sent", or it would
+    # be sent again.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA temp_store = MEMORY")
+    cursor.close()
+
+
+def _begin_sqlite_transaction(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))

@@ -1,0 +1,246 @@
+"""The ledger's tables. Fixed column names are those of the design; integer keys throughout.
+
+`campaign_run` 1-n `chunk` 1-n `provider_request`, and `campaign_run` 1-n `message` and `exclusion`: one row of one
+of the two for every row that was read. Instants are UTC.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from tasks.messaging.statuses import Channel, ExclusionReason, MessageStatus, Purpose
+from tasks.store.columns import Money, UtcDateTime, Word
+
+_BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is an alias of SQLite's row id
+
+
+def utc_now() -> datetime:
+    """The current instant, in UTC."""
+    return datetime.now(UTC)
+
+
+class RunState(StrEnum):
+    """Where a run of a campaign stands."""
+
+    PLANNED = "planned"
+    """Every row is in the ledger; nothing was handed over."""
+    SENDING = "sending"
+    """Chunks are being handed over."""
+    STOPPED = "stopped"
+    """Stopped midway; the same command resumes."""
+    HANDED_OVER = "handed_over"
+    """Nothing is left to hand over."""
+    FINISHED = "finished"
+    """Every message is in a final state."""
+
+
+class ChunkState(StrEnum):
+    """Where a chunk stands."""
+
+    PLANNED = "planned"
+    """Has messages to hand over, and nobody works on it."""
+    CLAIMED = "claimed"
+    """Somebody works on it."""
+    DONE = "done"
+    """None of its messages is left to hand over."""
+
+
+class RequestState(StrEnum):
+    """Where a request with many recipients stands."""
+
+    OPEN = "open"
+    """Committed before it left; no answer recorded yet."""
+    ACCEPTED = "accepted"
+    """The provider took it and gave a ticket."""
+    REFUSED = "refused"
+    """Surely not sent."""
+    UNKNOWN = "unknown"
+    """Sent or not: cannot be known yet."""
+
+
+class SuppressionScope(StrEnum):
+    """What a suppression forbids."""
+
+    ALL = "all"
+    """Any message."""
+    MARKETING = "marketing"
+    """Marketing only."""
+
+
+class EventKind(StrEnum):
+    """What a provider's callback is about."""
+
+    DELIVERY = "delivery"
+    """The status of a message."""
+    OPT_OUT = "opt_out"
+    """A person asked not to be contacted."""
+    REPLY = "reply"
+    """A person answered."""
+
+
+class CampaignRun(SQLModel, table=True):
+    """One sending of one campaign file."""
+
+    __tablename__ = "campaign_run"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True, max_length=300, description="name/run_key: what makes a run the same run.")
+    name: str = Field(max_length=200)
+    run_key: str = Field(max_length=100)
+    token: str = Field(unique=True, max_length=16, description="Prefix of this run's references.")
+    channel: Channel = Field(sa_type=Word(Channel))
+    provider: str = Field(max_length=50)
+    purpose: Purpose = Field(sa_type=Word(Purpose))
+    state: RunState = Field(sa_type=Word(RunState))
+    rows_read: int
+    digest: str = Field(max_length=64, description="Of all that would be sent; --approve compares it.")
+    campaign: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="The campaign file.")
+    source_sha256: str = Field(max_length=64, description="Of the contact file's bytes.")
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    owner: str | None = Field(default=None, max_length=200, description="host:pid:nonce of the sending process.")
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    error: str | None = Field(default=None, description="Why it stopped.")
+
+
+class Chunk(SQLModel, table=True):
+    """A part of a run that one task run hands over."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int = Field(foreign_key="campaign_run.id", index=True)
+    state: ChunkState = Field(sa_type=Word(ChunkState))
+    size: int
+    handled: int = Field(default=0, description="Messages with a recorded outcome: what the progress bar shows.")
+    claimed_by: str | None = Field(default=None, max_length=200)
+    claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    attempts: int = 0
+    provider_ticket: str | None = Field(default=None, description="Tickets of its requests, separated by spaces.")
+    error: str | None = None
+
+
+class ProviderRequest(SQLModel, table=True):
+    """One request with many recipients, committed before it leaves.
+
+    Where a provider gives one ticket for many recipients, a lost answer can only be settled through `reference`,
+    which the provider echoes in its callbacks.
+    """
+
+    __tablename__ = "provider_request"
+
+    id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
+    run_id: int = Field(foreign_key="campaign_run.id", index=True)
+    chunk_id: int = Field(foreign_key="chunk.id", index=True)
+    reference: str = Field(unique=True, max_length=30)
+    state: RequestState = Field(sa_type=Word(RequestState))
+    size: int
+    ticket: str | None = Field(default=None, index=True)
+    accepted_count: int | None = None
+    total_cost: Decimal | None = Field(default=None, sa_type=Money)
+    residual_credit: Decimal | None = Field(default=None, sa_type=Money)
+    started_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    error: str | None = None
+
+
+class Message(SQLModel, table=True):
+    """One message to one address in one run."""
+
+    __table_args__ = (UniqueConstraint("run_id", "address", name="uq_message_run_address"),)
+
+    id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
+    run_id: int = Field(foreign_key="campaign_run.id")
+    reference: str = Field(unique=True, max_length=40, description="What the provider is told.")
+    row_number: int = Field(sa_column=Column(BigInteger, nullable=False), description="The header is row 1.")
+    address: str = Field(max_length=320, description="E.164 or e-mail address.")
+    country: str | None = Field(default=None, max_length=2, description="ISO 3166-1 alpha-2 of a phone number.")
+    status: MessageStatus = Field(sa_type=Word(MessageStatus))
+    reason: str | None = Field(default=None, max_length=64)
+    raw_status: str | None = Field(default=None, max_length=200, description="The provider's own word.")
+    provider: str = Field(max_length=50)
+    provider_message_id: str | None = Field(default=None, max_length=100)
+    parts: int | None = Field(default=None, description="SMS segments, counted before sending.")
+    cost: Decimal | None = Field(default=None, sa_type=Money)
+    chunk_id: int = Field(foreign_key="chunk.id", index=True)
+    request_id: int | None = Field(
+        default=None, sa_column=Column(_BigId, ForeignKey("provider_request.id"), index=True)
+    )
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    attempts: int = 0
+    variables: str | None = Field(
+        default=None, sa_column=Column(Text), description="JSON object: the row's values that the content uses."
+    )
+    status_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Exclusion(SQLModel, table=True):
+    """One row of the list that gets no message, and why."""
+
+    id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
+    run_id: int = Field(foreign_key="campaign_run.id", index=True)
+    row_number: int = Field(sa_column=Column(BigInteger, nullable=False), description="The header is row 1.")
+    address: str | None = Field(default=None, description="Normalised where possible, else as in the file.")
+    reason: ExclusionReason = Field(sa_type=Word(ExclusionReason))
+    detail: str
+
+
+class Contact(SQLModel, table=True):
+    """The registry of known contacts."""
+
+    id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
+    external_code: str | None = Field(default=None, max_length=200, index=True)
+    phone: str | None = Field(default=None, max_length=20, index=True, description="E.164.")
+    email: str | None = Field(default=None, max_length=320, index=True)
+    first_name: str | None = None
+    last_name: str | None = None
+    country: str | None = Field(default=None, max_length=2)
+    timezone: str | None = Field(default=None, max_length=64, description="IANA name.")
+    enabled: bool = True
+    fields: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class Suppression(SQLModel, table=True):
+    """An address that must not be contacted. A re-import never clears one."""
+
+    __table_args__ = (UniqueConstraint("address", "channel", "scope", name="uq_suppression_address"),)
+
+    id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
+    channel: Channel = Field(sa_type=Word(Channel))
+    address: str = Field(max_length=320)
+    scope: SuppressionScope = Field(sa_type=Word(SuppressionScope))
+    reason: str = Field(max_length=200)
+    source: str = Field(max_length=200, description="Where it came from: a file, a callback, a person.")
+    effective_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
+class ProviderEvent(SQLModel, table=True):
+    """A provider's callback as it came, kept before anything is made of it."""
+
+    __tablename__ = "provider_event"
+
+    id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
+    provider: str = Field(max_length=50)
+    kind: EventKind = Field(sa_type=Word(EventKind))
+    dedupe_key: str = Field(unique=True, max_length=200)
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    received_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    processed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    error: str | None = None
+
+    __table_args__ = (Index("ix_provider_event_unprocessed", "processed_at", "id"),)
+
+
+class Reply(SQLModel, table=True):
+    """What a recipient answered."""
+
+    id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
+    provider: str = Field(max_length=50)
+    address: str = Field(max_length=320, index=True)
+    text: str
+    received_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    message_id: int | None = Field(default=None, sa_column=Column(_BigId, ForeignKey("message.id")))
