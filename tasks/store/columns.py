@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Float, Numeric, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -40,8 +41,9 @@ class Money(TypeDecorator[Decimal]):
     impl = Numeric(18, 8)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Decimal] | TypeEngine[float]:
-        return dialect.type_descriptor(Float() if dialect.name == "sqlite" else Numeric(18, 8))
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        stored_as: TypeEngine[Any] = Float() if dialect.name == "sqlite" else Numeric(18, 8)
+        return dialect.type_descriptor(stored_as)
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | float | None:
         if value is None:

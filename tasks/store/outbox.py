@@ -1,0 +1,291 @@
+"""The outbox: messages are claimed before a request leaves, and their outcome is recorded after it returns.
+
+Claiming is one UPDATE that only takes messages which are still `planned`, so no two senders ever get the same
+message. Between claiming and recording no transaction is open.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Connection, bindparam, exists, func, insert, or_, select, update
+
+from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.store.registry import suppression_applies
+from tasks.store.tables import (
+    Chunk,
+    ChunkState,
+    Message,
+    ProviderRequest,
+    RequestState,
+    Suppression,
+    utc_now,
+)
+
+_CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+_MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
+_REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
+_SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # the same
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMessage:
+    """A message that is to be handed over."""
+
+    id: int
+    reference: str
+    row_number: int
+    address: str
+    country: str | None
+    attempts: int
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestToOpen:
+    """A request with many recipients, before it leaves."""
+
+    reference: str
+    message_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a claim got.
+
+    Attributes:
+        message_ids: Now `sending`, and ours.
+        request_ids: Id in the ledger of each opened request, by reference.
+        withdrawn: How many were cancelled because their address was suppressed since they were planned.
+    """
+
+    message_ids: frozenset[int]
+    request_ids: Mapping[str, int]
+    withdrawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOutcome:
+    """What became of one claimed message. `planned` means that it surely was not sent."""
+
+    message_id: int
+    status: MessageStatus
+    provider_message_id: str | None = None
+    raw_status: str | None = None
+    reason: str | None = None
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """What became of one opened request."""
+
+    request_id: int
+    state: RequestState
+    ticket: str | None = None
+    accepted_count: int | None = None
+    total_cost: Decimal | None = None
+    residual_credit: Decimal | None = None
+    error: str | None = None
+
+
+def open_chunks(connection: Connection, run_id: int) -> list[int]:
+    """Ids of the chunks of a run that have something to hand over and that nobody works on."""
+    return list(
+        connection.execute(
+            select(_CHUNK.c.id)
+            .where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED)
+            .order_by(_CHUNK.c.id)
+        ).scalars()
+    )
+
+
+def claim_chunk(connection: Connection, chunk_id: int, owner: str) -> bool:
+    """Take a chunk; False when somebody else has it or nothing is left in it."""
+    taken = connection.execute(
+        update(_CHUNK)
+        .where(_CHUNK.c.id == chunk_id, _CHUNK.c.state == ChunkState.PLANNED)
+        .values(
+            state=ChunkState.CLAIMED,
+            claimed_by=owner,
+            claimed_at=utc_now(),
+            attempts=_CHUNK.c.attempts + 1,
+            error=None,
+        )
+    )
+    return bool(taken.rowcount)
+
+
+def planned_messages(connection: Connection, chunk_id: int) -> list[PlannedMessage]:
+    """The messages of a chunk that may be handed over now, in the order of the file."""
+    now = utc_now()
+    rows = connection.execute(
+        select(
+            _MESSAGE.c.id,
+            _MESSAGE.c.reference,
+            _MESSAGE.c.row_number,
+            _MESSAGE.c.address,
+            _MESSAGE.c.country,
+            _MESSAGE.c.attempts,
+            _MESSAGE.c.variables,
+        )
+        .where(
+            _MESSAGE.c.chunk_id == chunk_id,
+            _MESSAGE.c.status == MessageStatus.PLANNED,
+            or_(_MESSAGE.c.not_before.is_(None), _MESSAGE.c.not_before <= now),
+        )
+        .order_by(_MESSAGE.c.id)
+    ).all()
+    return [
+        PlannedMessage(*identity, variables=json.loads(variables) if variables else {})
+        for *identity, variables in rows
+    ]
+
+
+def claim_messages(
+    connection: Connection,
+    chunk_id: int,
+    run_id: int,
+    message_ids: Sequence[int],
+    requests: Sequence[RequestToOpen],
+    *,
+    channel: Channel,
+    purpose: Purpose,
+) -> Claim:
+    """Commit the intent to send, just before it is sent.
+
+    Opt-outs are checked once more: an address suppressed since planning gets nothing.
+
+    Args:
+        connection: A writing transaction, committed by the caller before any request leaves.
+        chunk_id: The chunk that is being worked on.
+        run_id: Its run.
+        message_ids: Messages to claim.
+        requests: The requests with many recipients that they will go in; empty for one recipient a request.
+        channel: The run's channel.
+        purpose: The run's purpose.
+    """
+    now = utc_now()
+    ours = _MESSAGE.c.id.in_(message_ids) & (_MESSAGE.c.status == MessageStatus.PLANNED)
+    withdrawn = connection.execute(
+        update(_MESSAGE)
+        .where(
+            ours,
+            exists().where(_SUPPRESSION.c.address == _MESSAGE.c.address, suppression_applies(channel, purpose)),
+        )
+        .values(status=MessageStatus.CANCELLED, reason="opted_out", status_at=now)
+    ).rowcount
+    claimed = frozenset(
+        connection.execute(
+            update(_MESSAGE)
+            .where(ours)
+            .values(status=MessageStatus.SENDING, reason=None, attempts=_MESSAGE.c.attempts + 1, status_at=now)
+            .returning(_MESSAGE.c.id)
+        ).scalars()
+    )
+    request_ids: dict[str, int] = {}
+    for request in requests:
+        if not (in_request := [message_id for message_id in request.message_ids if message_id in claimed]):
+            continue
+        request_ids[request.reference] = connection.execute(
+            insert(_REQUEST)
+            .values(
+                run_id=run_id,
+                chunk_id=chunk_id,
+                reference=request.reference,
+                state=RequestState.OPEN,
+                size=len(in_request),
+                started_at=now,
+            )
+            .returning(_REQUEST.c.id)
+        ).scalar_one()
+        connection.execute(
+            update(_MESSAGE).where(_MESSAGE.c.id.in_(in_request)).values(request_id=request_ids[request.reference])
+        )
+    if withdrawn:
+        _count_handled(connection, chunk_id, withdrawn)
+    return Claim(message_ids=claimed, request_ids=request_ids, withdrawn=withdrawn)
+
+
+_RECORD_OUTCOME = (
+    update(_MESSAGE)
+    # Only what is still open: a receipt may have come before this answer, and must not be undone by it.
+    .where(
+        _MESSAGE.c.id == bindparam("message_id"),
+        _MESSAGE.c.status.in_([MessageStatus.SENDING, MessageStatus.UNKNOWN]),
+    )
+    .values(
+        status=bindparam("new_status"),
+        provider_message_id=bindparam("new_provider_message_id"),
+        raw_status=bindparam("new_raw_status"),
+        reason=bindparam("new_reason"),
+        cost=bindparam("new_cost"),
+        status_at=bindparam("now"),
+    )
+)
+
+
+def record_outcomes(
+    connection: Connection,
+    chunk_id: int,
+    outcomes: Iterable[RecordedOutcome],
+    requests: Iterable[RecordedRequest] = (),
+) -> None:
+    """Record what became of claimed messages and of the requests they went in."""
+    now = utc_now()
+    rows = [
+        {
+            "message_id": outcome.message_id,
+            "new_status": outcome.status,
+            "new_provider_message_id": outcome.provider_message_id,
+            "new_raw_status": outcome.raw_status,
+            "new_reason": outcome.reason,
+            "new_cost": outcome.cost,
+            "now": now,
+        }
+        for outcome in outcomes
+    ]
+    if rows:
+        connection.execute(_RECORD_OUTCOME, rows)
+        handled = sum(row["new_status"] is not MessageStatus.PLANNED for row in rows)
+        _count_handled(connection, chunk_id, handled)
+    for request in requests:
+        connection.execute(
+            update(_REQUEST)
+            .where(_REQUEST.c.id == request.request_id)
+            .values(
+                state=request.state,
+                ticket=request.ticket,
+                accepted_count=request.accepted_count,
+                total_cost=request.total_cost,
+                residual_credit=request.residual_credit,
+                error=request.error,
+                finished_at=now,
+            )
+        )
+
+
+def release_chunk(connection: Connection, chunk_id: int, *, error: str | None = None) -> ChunkState:
+    """Give a chunk back: `done` when nothing of it is left to hand over, else `planned` for the next try."""
+    left = connection.execute(
+        select(func.count())
+        .select_from(_MESSAGE)
+        .where(_MESSAGE.c.chunk_id == chunk_id, _MESSAGE.c.status == MessageStatus.PLANNED)
+    ).scalar_one()
+    state = ChunkState.PLANNED if left else ChunkState.DONE
+    tickets = connection.execute(
+        select(_REQUEST.c.ticket)
+        .where(_REQUEST.c.chunk_id == chunk_id, _REQUEST.c.ticket.is_not(None))
+        .order_by(_REQUEST.c.id)
+    ).scalars()
+    connection.execute(
+        update(_CHUNK)
+        .where(_CHUNK.c.id == chunk_id)
+        .values(state=state, claimed_by=None, error=error, provider_ticket=" ".join(tickets) or None)
+    )
+    return state
+
+
+def _count_handled(connection: Connection, chunk_id: int, handled: int) -> None:
+    connection.execute(update(_CHUNK).where(_CHUNK.c.id == chunk_id).values(handled=_CHUNK.c.handled + handled))

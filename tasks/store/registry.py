@@ -1,0 +1,108 @@
+"""Looking a batch of addresses up: who is known, who must not be contacted."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, FromClause, Text, cast, column, func, insert, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
+
+from tasks.messaging.statuses import Channel, Purpose
+from tasks.store.tables import Contact, Suppression, SuppressionScope, utc_now
+
+_CONTACT = Contact.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+_SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # the same
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContact:
+    """What the registry says of one address."""
+
+    enabled: bool
+
+
+def _as_rows(connection: Connection, addresses: Collection[str]) -> FromClause:
+    """The addresses as a table with one column `value`: one bound parameter however many there are."""
+    if connection.dialect.name == "postgresql":
+        expanded = func.jsonb_array_elements_text(cast(json.dumps(list(addresses)), JSONB))
+    else:
+        expanded = func.json_each(json.dumps(list(addresses)))
+    return expanded.table_valued(column("value", Text)).alias("wanted")
+
+
+def find_contacts(connection: Connection, channel: Channel, addresses: Collection[str]) -> dict[str, KnownContact]:
+    """The registry's contacts with one of these addresses. One disabled entry disables the address."""
+    key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
+    wanted = _as_rows(connection, addresses)
+    found: dict[str, KnownContact] = {}
+    for address, enabled in connection.execute(
+        select(key, _CONTACT.c.enabled).join_from(wanted, _CONTACT, key == wanted.c.value)
+    ):
+        earlier = found.get(address)
+        found[address] = KnownContact(enabled=enabled and (earlier is None or earlier.enabled))
+    return found
+
+
+def add_contacts(connection: Connection, contacts: Iterable[Mapping[str, Any]]) -> None:
+    """Add contacts to the registry; keys are columns of `contact`."""
+    now = utc_now()
+    if rows := [{"enabled": True, "created_at": now, "updated_at": now, **contact} for contact in contacts]:
+        connection.execute(insert(_CONTACT), rows)
+
+
+def suppressed_channels(channel: Channel) -> tuple[Channel, ...]:
+    """The channels whose suppressions also forbid this one: SMS and MMS reach the same number."""
+    return (Channel.EMAIL,) if channel is Channel.EMAIL else (Channel.SMS, Channel.MMS)
+
+
+def suppression_applies(channel: Channel, purpose: Purpose) -> Any:
+    """The SQL condition under which a row of `suppression` forbids such a message."""
+    scopes = [SuppressionScope.ALL]
+    if purpose is Purpose.MARKETING:
+        scopes.append(SuppressionScope.MARKETING)
+    return _SUPPRESSION.c.channel.in_(suppressed_channels(channel)) & or_(
+        *(_SUPPRESSION.c.scope == scope for scope in scopes)
+    )
+
+
+def find_suppressions(
+    connection: Connection, channel: Channel, purpose: Purpose, addresses: Collection[str]
+) -> dict[str, str]:
+    """For each of these addresses that must not be contacted: where its suppression came from."""
+    wanted = _as_rows(connection, addresses)
+    found = connection.execute(
+        select(_SUPPRESSION.c.address, _SUPPRESSION.c.source)
+        .join_from(wanted, _SUPPRESSION, _SUPPRESSION.c.address == wanted.c.value)
+        .where(suppression_applies(channel, purpose))
+        .order_by(_SUPPRESSION.c.id.desc())
+    )
+    return {address: source for address, source in found}  # noqa: C416  # rows are not pairs to dict()
+
+
+def add_suppressions(
+    connection: Connection,
+    channel: Channel,
+    addresses: Iterable[str],
+    *,
+    reason: str,
+    source: str,
+    scope: SuppressionScope = SuppressionScope.ALL,
+) -> None:
+    """Forbid these addresses. One that is forbidden already keeps its first reason, source and time."""
+    now = utc_now()
+    rows = [
+        {
+            "channel": channel,
+            "address": address,
+            "scope": scope,
+            "reason": reason,
+            "source": source,
+            "effective_at": now,
+        }
+        for address in addresses
+    ]
+    if rows:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(dialect.insert(_SUPPRESSION).on_conflict_do_nothing(), rows)
