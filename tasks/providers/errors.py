@@ -13,7 +13,7 @@ Mistakes in a campaign file or in the configuration are not ProviderErrors (see 
 handling of failed requests can ever swallow them.
 """
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 
 class ConfigurationError(Exception):
@@ -38,6 +38,17 @@ class ProviderError(Exception):
         super().__init__(message)
         self.reason = reason
         self.raw_status = raw_status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Prefect pickles the exception of a failed task. Without this, loading it again fails for want of the
+        # keyword-only arguments, and the run ends with that TypeError instead of what happened.
+        return _unpickle, (type(self), str(self), dict(self.__dict__))
+
+
+def _unpickle(error_class: type[ProviderError], message: str, state: dict[str, Any]) -> ProviderError:
+    error = error_class.__new__(error_class, message)
+    error.__dict__.update(state)
+    return error
 
 
 class ProviderUnreachable(ProviderError):
