@@ -8,7 +8,6 @@ filter or loops in loops, and one such text would stop the worker that renders a
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
 from functools import wraps
 from itertools import islice
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -20,6 +19,8 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 from jinja2.visitor import NodeTransformer
+
+from tasks.messaging.strict_model import nearest
 
 MAX_SOURCE_CHARS = 10_000
 """Longest source of a text."""
@@ -189,7 +190,7 @@ def _check_test(node: nodes.Test) -> None:
 
 def _check_listed(node: nodes.Filter | nodes.Test, kind: str, name: str, allowed: tuple[str, ...]) -> None:
     if name not in allowed:
-        _refuse(node, f"there is no {kind} `{name}`{nearest(name, allowed)}. There are: {', '.join(allowed)}")
+        _refuse(node, f"there is no {kind} `{name}`; {nearest(name, allowed)}")
     if node.node is None or node.dyn_args is not None or node.dyn_kwargs is not None:
         _refuse(node, f"`{name}` takes its arguments one by one.")
 
@@ -202,12 +203,8 @@ def _check_call(node: nodes.Call) -> None:
             node, f"`{name}` cannot be called: there are no functions. A filter is written {{{{ x | upper }}}}."
         )
     if callee.attr not in METHODS:
-        _refuse(
-            node,
-            f"`.{callee.attr}()` is not available{nearest(callee.attr, METHODS)}. There is also `| {callee.attr}`."
-            if callee.attr in FILTERS
-            else f"`.{callee.attr}()` is not available{nearest(callee.attr, METHODS)}",
-        )
+        as_filter = f"write `| {callee.attr}`" if callee.attr in FILTERS else nearest(callee.attr, METHODS)
+        _refuse(node, f"`.{callee.attr}()` is not available; {as_filter}")
     if node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
         _refuse(node, f"`.{callee.attr}()` takes plain arguments.")
 
@@ -238,13 +235,6 @@ _RULES: dict[type[nodes.Node], Callable[[Any], None]] = {
     nodes.Tuple: _check_list,
     nodes.Assign: _check_assignment,
 }
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` (did you mean ...?)` with the nearest known names, or nothing."""
-    by_folded = {candidate.casefold(): candidate for candidate in known}
-    found = [by_folded[folded] for folded in get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)]
-    return f" (did you mean {' or '.join(f'`{candidate}`' for candidate in found)}?)" if found else ""
 
 
 class _BoundedOperations(NodeTransformer):

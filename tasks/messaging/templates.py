@@ -10,12 +10,12 @@ from jinja2 import Template, meta, nodes
 from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.lexer import TOKEN_BLOCK_BEGIN, TOKEN_BLOCK_END, TOKEN_VARIABLE_BEGIN, TOKEN_VARIABLE_END
 
+from tasks.messaging.strict_model import nearest
 from tasks.messaging.template_language import (
     ENVIRONMENT,
     MAX_TEXT_CHARS,
     LimitExceeded,
     TemplateError,
-    nearest,
     parse_text,
 )
 from tasks.messaging.template_values import required_variables
@@ -150,8 +150,8 @@ def check_variables(compiled: CompiledText, known: Collection[str]) -> None:
     """
     unknown = sorted(compiled.variables.difference(known))
     if unknown:
-        named = [f"`{name}` is not a column of the contact list{nearest(name, known)}" for name in unknown]
-        raise TemplateError("; ".join(named) + f". Columns: {', '.join(sorted(known))}.")
+        named = [f"`{name}` is not a column of the contact list; {nearest(name, known)}" for name in unknown]
+        raise TemplateError(" ".join(named))
 
 
 def _has_value(cell: str | None) -> bool:
