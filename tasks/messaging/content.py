@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from tasks.messaging.statuses import Channel, Purpose
+from tasks.messaging.strict_model import StrictModel
 
 
 class ContentKind(StrEnum):
@@ -20,10 +21,8 @@ class ContentKind(StrEnum):
     """Content that lives at the provider and is named by an id."""
 
 
-class Media(BaseModel):
+class Media(StrictModel):
     """One picture or file of a multimedia message."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str = Field(pattern=r"^https?://", description="Public address from which the provider fetches it.")
     content_type: str | None = Field(
@@ -33,10 +32,8 @@ class Media(BaseModel):
     )
 
 
-class ProviderTemplate(BaseModel):
+class ProviderTemplate(StrictModel):
     """Content that lives at the provider."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1, description="The provider's id of the template.")
     version: str | None = Field(default=None, description="The provider's version; its latest when empty.")
@@ -47,7 +44,7 @@ class ProviderTemplate(BaseModel):
     )
 
 
-class Content(BaseModel):
+class Content(StrictModel):
     """What every message of a run shares.
 
     Attributes:
@@ -55,8 +52,6 @@ class Content(BaseModel):
         send_at: When the provider shall send it; None sends at once. Has a UTC offset.
         test_mode: Use the provider's own simulation.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     channel: Channel
     purpose: Purpose

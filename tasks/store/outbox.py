@@ -138,8 +138,16 @@ def planned_messages(connection: Connection, chunk_id: int) -> list[PlannedMessa
         .order_by(_MESSAGE.c.id)
     ).all()
     return [
-        PlannedMessage(*identity, variables=json.loads(variables) if variables else {})
-        for *identity, variables in rows
+        PlannedMessage(
+            id=row.id,
+            reference=row.reference,
+            row_number=row.row_number,
+            address=row.address,
+            country=row.country,
+            attempts=row.attempts,
+            variables=json.loads(row.variables) if row.variables else {},
+        )
+        for row in rows
     ]
 
 
@@ -213,7 +221,7 @@ _RECORD_OUTCOME = (
     # Only what is still open: a receipt may have come before this answer, and must not be undone by it.
     .where(
         _MESSAGE.c.id == bindparam("message_id"),
-        _MESSAGE.c.status.in_([MessageStatus.SENDING, MessageStatus.UNKNOWN]),
+        or_(_MESSAGE.c.status == MessageStatus.SENDING, _MESSAGE.c.status == MessageStatus.UNKNOWN),
     )
     .values(
         status=bindparam("new_status"),

@@ -1,7 +1,7 @@
 """Looking a batch of addresses up: who is known, who must not be contacted."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ class KnownContact:
 def _as_rows(connection: Connection, addresses: Collection[str]) -> FromClause:
     """The addresses as a table with one column `value`: one bound parameter however many there are."""
     if connection.dialect.name == "postgresql":
-        expanded = func.jsonb_array_elements_text(cast(json.dumps(list(addresses)), JSONB))
+        expanded = func.jsonb_array_elements_text(cast(list(addresses), JSONB))
     else:
         expanded = func.json_each(json.dumps(list(addresses)))
     return expanded.table_valued(column("value", Text)).alias("wanted")
@@ -45,10 +45,12 @@ def find_contacts(connection: Connection, channel: Channel, addresses: Collectio
     return found
 
 
-def add_contacts(connection: Connection, contacts: Iterable[Mapping[str, Any]]) -> None:
-    """Add contacts to the registry; keys are columns of `contact`."""
+def add_contacts(connection: Connection, contacts: Iterable[dict[str, Any]]) -> None:
+    """Add contacts to the registry; keys are columns of `contact`, `fields` among them."""
     now = utc_now()
-    if rows := [{"enabled": True, "created_at": now, "updated_at": now, **contact} for contact in contacts]:
+    defaults = dict.fromkeys(_CONTACT.c.keys()) | {"enabled": True, "created_at": now, "updated_at": now}
+    del defaults["id"]
+    if rows := [defaults | contact for contact in contacts]:
         connection.execute(insert(_CONTACT), rows)
 
 

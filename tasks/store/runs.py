@@ -45,6 +45,8 @@ class RunRecord:
     rows_read: int
     digest: str
     campaign: dict[str, Any]
+    content: dict[str, Any]
+    options: dict[str, Any]
     source_sha256: str
     created_at: datetime
     finished_at: datetime | None
@@ -88,6 +90,8 @@ def create_run(
     rows_read: int,
     digest: str,
     campaign: dict[str, Any],
+    content: dict[str, Any],
+    options: dict[str, Any],
     source_sha256: str,
     chunk_sizes: Sequence[int],
 ) -> tuple[RunRecord, list[int]]:
@@ -110,6 +114,8 @@ def create_run(
             rows_read=rows_read,
             digest=digest,
             campaign=campaign,
+            content=content,
+            options=options,
             source_sha256=source_sha256,
             created_at=utc_now(),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 DEFAULT_DATABASE_URL = "sqlite:///data/rollcall.db"
@@ -37,11 +37,13 @@ class Ledger:
     def __init__(self, url: str | None = None) -> None:
         self._engine = _make_engine(url or database_url())
         try:
+            _make_directory(self._engine.url)
             self._upgrade_schema()
-        except OperationalError as error:
+        except (OperationalError, OSError) as error:
             self.close()
+            why = error.orig if isinstance(error, OperationalError) else error.strerror
             raise LedgerError(
-                f"the database {self.shown_url} cannot be opened: {str(error.orig).strip()}. "
+                f"the database {self.shown_url} cannot be opened: {' '.join(str(why).split())}. "
                 "Check ROLLCALL_DATABASE_URL and that the place can be written."
             ) from None
 
@@ -101,14 +103,17 @@ def _make_engine(url: str) -> Engine:
         case "postgresql":
             return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         case "sqlite":
-            if parsed.database and parsed.database != ":memory:":
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
             event.listen(engine, "connect", _prepare_sqlite_connection)
             event.listen(engine, "begin", _begin_sqlite_transaction)
             return engine
         case other:
             raise LedgerError(f"ROLLCALL_DATABASE_URL names {other}; the ledger runs on SQLite and PostgreSQL")
+
+
+def _make_directory(url: URL) -> None:
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _prepare_sqlite_connection(connection: Any, _record: Any) -> None:

@@ -99,6 +99,8 @@ class CampaignRun(SQLModel, table=True):
     rows_read: int
     digest: str = Field(max_length=64, description="Of all that would be sent; --approve compares it.")
     campaign: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="The campaign file.")
+    content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="What is said.")
+    options: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False), description="The provider's options.")
     source_sha256: str = Field(max_length=64, description="Of the contact file's bytes.")
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -19,7 +19,7 @@ def _render_plain_type(kind: str, item: Any, _context: AutogenContext) -> str | 
         return False
     match item:
         case AutoString():
-            return f"sa.String({item.length})" if item.length else "sa.Text()"
+            return f"sa.String({item.length})" if item.length else "sa.String()"
         case Word():
             return "sa.String(32)"
         case UtcDateTime():

@@ -1,0 +1,242 @@
+"""The campaign file: one YAML file, one pydantic model, one Prefect UI form.
+
+What is wrong in it is said for people: which key, what stands there, what to write instead.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+
+from tasks.contacts.audience import Audience
+from tasks.messaging.content import Content, Media, ProviderTemplate
+from tasks.messaging.durations import format_duration, parse_duration
+from tasks.messaging.statuses import Channel, Purpose
+from tasks.messaging.strict_model import StrictModel, nearest
+from tasks.providers.base import ProviderOptions
+from tasks.providers.registry import PROVIDER_NAMES, load_provider
+
+
+class CampaignError(Exception):
+    """The campaign file cannot be used. Nothing was sent.
+
+    Args:
+        where: The file, or what stands for it.
+        problems: One sentence each, beginning with the key.
+    """
+
+    def __init__(self, where: str, problems: list[str]) -> None:
+        lines = problems if len(problems) == 1 else ["", *(f"  - {problem}" for problem in problems)]
+        super().__init__(f"{where}: " + "\n".join(lines))
+        self.problems = problems
+
+
+def _known_provider(name: str) -> str:
+    if name not in PROVIDER_NAMES:
+        raise ValueError(f"there is no provider `{name}`; {nearest(name, PROVIDER_NAMES)}")
+    return name
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+
+
+class Schedule(StrictModel):
+    """When to send."""
+
+    send_at: AwareDatetime | None = Field(
+        default=None,
+        title="Send at",
+        description="ISO 8601 with a UTC offset; the provider holds the messages until then. Empty: at once.",
+    )
+    max_lateness: Duration = Field(
+        default=timedelta(hours=2),
+        title="Most lateness",
+        description="If `send_at` has passed by more than this, nothing is sent. For example 30m, 2h, 1d.",
+    )
+
+
+if TYPE_CHECKING:
+    OptionsByProvider = StrictModel
+else:
+    OptionsByProvider = create_model(
+        "OptionsByProvider",
+        __base__=StrictModel,
+        __doc__="The chosen provider's own request fields.",
+        **{
+            name: (
+                load_provider(name).Options | None,
+                Field(default=None, description=f"Only for campaigns through {name}."),
+            )
+            for name in PROVIDER_NAMES
+        },
+    )
+
+
+class Campaign(StrictModel):
+    """One campaign: what is said, to whom, through which provider."""
+
+    name: str = Field(
+        pattern=r"^[\w .-]{1,200}$",
+        description="What reports and dashboards call it. A name and a run key are sent once, ever.",
+    )
+    run_key: str = Field(
+        default="1",
+        pattern=r"^[\w:.+-]{1,100}$",
+        title="Run key",
+        description="A new value sends the same campaign again; the same value resumes it.",
+    )
+    channel: Channel
+    provider: Annotated[str, AfterValidator(_known_provider)] = Field(
+        json_schema_extra={"enum": list(PROVIDER_NAMES)}
+    )
+    purpose: Purpose = Field(
+        description="marketing needs consent and a way out; transactional is what the recipient asked for."
+    )
+    text: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Jinja template; a contact's columns are its variables: {{ first_name }}.",
+    )
+    subject: str | None = Field(
+        default=None, min_length=1, description="Of an e-mail or multimedia message; a Jinja template."
+    )
+    media: list[Media] = Field(default_factory=list, description="Pictures or files of a multimedia message.")
+    template: ProviderTemplate | None = Field(default=None, description="Content that lives at the provider.")
+    sender: str | None = Field(
+        default=None, description="Sender ID, number or address; the provider's default when empty."
+    )
+    audience: Audience
+    schedule: Schedule = Field(default_factory=Schedule)
+    test_mode: bool = Field(
+        default=False, title="Test mode", description="Use the provider's own simulation: nobody gets a message."
+    )
+    options: OptionsByProvider = Field(default_factory=OptionsByProvider)
+
+    @model_validator(mode="after")
+    def _content_and_options_fit(self) -> Self:
+        _ = self.content
+        foreign = [
+            name for name in PROVIDER_NAMES if name != self.provider and getattr(self.options, name) is not None
+        ]
+        if foreign:
+            raise ValueError(f"options.{foreign[0]}: the provider is {self.provider}; remove these options")
+        return self
+
+    @property
+    def content(self) -> Content:
+        """What the messages share."""
+        return Content(
+            channel=self.channel,
+            purpose=self.purpose,
+            text=self.text,
+            subject=self.subject,
+            media=tuple(self.media),
+            template=self.template,
+            sender=self.sender,
+            send_at=self.schedule.send_at,
+            test_mode=self.test_mode,
+        )
+
+    @property
+    def provider_options(self) -> ProviderOptions:
+        """`options.<provider>` of the chosen provider, its defaults where the file gives none."""
+        given: ProviderOptions | None = getattr(self.options, self.provider)
+        return load_provider(self.provider).Options() if given is None else given
+
+    def as_document(self) -> dict[str, Any]:
+        """The campaign as JSON data, defaults left out: what the ledger keeps and later runs are compared with."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def find_problems(self, now: datetime | None = None, countries: frozenset[str] = frozenset()) -> list[str]:
+        """What would go wrong with it, as sentences: the provider's rules, and a schedule that has passed.
+
+        Args:
+            now: The current instant; taken from the clock when not given.
+            countries: Countries in the audience, empty while they are not known.
+        """
+        problems = load_provider(self.provider).find_problems(self.content, self.provider_options, countries)
+        send_at = self.schedule.send_at
+        lateness = (now or datetime.now(UTC)) - send_at if send_at else timedelta(0)
+        if lateness > self.schedule.max_lateness:
+            problems.append(
+                f"schedule.send_at: {send_at} has passed by more than max_lateness "
+                f"({format_duration(self.schedule.max_lateness)}); choose another time, or allow more lateness"
+            )
+        return problems
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which a key that occurs twice is an error; PyYAML keeps the last one without a word."""
+
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Any, Any]:  # PyYAML's signature
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key `{key}` occurs twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_campaign(path: str | Path, **overrides: Any) -> Campaign:
+    """Read a campaign file.
+
+    Args:
+        path: A YAML file.
+        overrides: Top-level keys that replace those of the file.
+
+    Raises:
+        CampaignError: The file cannot be read, or what stands in it cannot be used.
+    """
+    try:
+        source = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise CampaignError(str(path), ["there is no such campaign file"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CampaignError(str(path), [f"cannot be read as UTF-8 text: {error}"]) from None
+    try:
+        document = yaml.load(source, Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise CampaignError(str(path), [f"is not valid YAML: {' '.join(str(error).split())}"]) from None
+    if not isinstance(document, dict):
+        raise CampaignError(str(path), ["is not a campaign: it should begin with `name: ...`"])
+    return parse_campaign({**document, **overrides}, where=str(path))
+
+
+def parse_campaign(document: dict[str, Any], *, where: str = "campaign") -> Campaign:
+    """Make a campaign of JSON-like data.
+
+    Raises:
+        CampaignError: It names every problem at once.
+    """
+    try:
+        return Campaign.model_validate(document)
+    except ValidationError as error:
+        raise CampaignError(where, explain_validation(error)) from None
+
+
+def explain_validation(error: ValidationError) -> list[str]:
+    """One sentence per problem, beginning with the key. Values are not repeated: they may be personal."""
+    sentences = []
+    for problem in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "missing":
+            text = "is missing"
+        sentences.append(f"{key}: {text}" if key else text)
+    return sentences

@@ -1,0 +1,235 @@
+"""What the command line shows, and the exit codes that every command shares."""
+
+import argparse
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from types import FrameType
+
+from prefect.logging.handlers import PrefectConsoleHandler
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from flows.parameters import CampaignError, read_campaign
+from flows.send_campaign import NOT_WELL, NotApproved, RunStopped, check_campaign, send_campaign
+from tasks.contacts.columns import ColumnError
+from tasks.datasets.readers import DatasetError
+from tasks.dispatch import request_stop
+from tasks.messaging.templates import TemplateError
+from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
+from tasks.providers.errors import ConfigurationError
+from tasks.report import STATUS_MEANINGS
+from tasks.resume import CampaignChanged
+from tasks.store import runs
+from tasks.store.account import RunAccount
+from tasks.store.session import Ledger, LedgerError
+
+
+class ExitCode(IntEnum):
+    """What a command's end means, for scripts."""
+
+    DONE = 0
+    """Everything settled or handed over."""
+    ATTENTION = 1
+    """Done, but some messages failed, are unknown or are held."""
+    REFUSED = 2
+    """Bad campaign, data or configuration: nothing was sent."""
+    STOPPED = 3
+    """Stopped midway: the same command resumes."""
+
+
+REFUSALS = (
+    CampaignChanged,
+    CampaignError,
+    ColumnError,
+    ConfigurationError,
+    DatasetError,
+    LedgerError,
+    NotApproved,
+    TemplateError,
+    runs.RunBusy,
+)
+"""Errors that mean: nothing was sent by this command."""
+
+
+def show_prefect_logs(*, verbose: bool) -> None:
+    """Keep Prefect's log off the terminal, unless it is asked for. The Prefect UI has it in any case."""
+    if verbose:
+        return
+    handlers = {
+        handler
+        for logger in [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
+        for handler in logger.handlers
+        if isinstance(handler, PrefectConsoleHandler)
+    }
+    for handler in handlers:
+        handler.setLevel(logging.CRITICAL + 1)
+
+
+def exit_code_of(work: Callable[[], ExitCode], console: Console) -> ExitCode:
+    """Run a command, and turn what it raises into one clear message and an exit code."""
+    try:
+        return work()
+    except REFUSALS as error:
+        console.print(f"[bold red]Refused, nothing was sent.[/] {escape(str(error))}", soft_wrap=True)
+        return ExitCode.REFUSED
+    except RunStopped as error:
+        show_account(error.account, console)
+        console.print(f"[bold red]Stopped.[/] {escape(str(error))}", soft_wrap=True)
+        return ExitCode.STOPPED
+
+
+@contextmanager
+def stopping_on_signals(console: Console) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) ends the run cleanly after what is in flight; the second one at once."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        request_stop()
+        signal.signal(number, signal.SIG_DFL)
+        console.print("[yellow]Stopping after the requests in flight. Once more to stop at once.[/]")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress_of(key: str, console: Console) -> Iterator[None]:
+    """A progress bar that reads the ledger, so it is right wherever the work is done.
+
+    Without a terminal nothing is drawn.
+    """
+    finished = threading.Event()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("starting", total=None)
+
+        def follow() -> None:
+            with Ledger() as ledger:
+                while not finished.wait(0.3):
+                    with ledger.reading() as connection:
+                        run = runs.find_run(connection, key)
+                        if run is None:
+                            progress.update(bar, description="reading and checking contacts")
+                            continue
+                        handled, total = runs.count_handled(connection, run.id)
+                        progress.update(bar, description="handing over", completed=handled, total=total)
+
+        follower = threading.Thread(target=follow, name="progress", daemon=True)
+        follower.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            follower.join()
+
+
+def show_account(account: RunAccount, console: Console) -> None:
+    """The balance of a run as tables."""
+    console.print(f"\n[bold]{escape(account.key)}[/] through {account.provider}")
+    table = Table(show_edge=False, pad_edge=False)
+    for title in ("rows", "", ""):
+        table.add_column(title, justify="right" if title else "left")
+    table.add_row(f"{account.rows_read:,}", "[bold]rows read[/]", "")
+    for status, count in account.statuses.items():
+        style = "yellow" if status in NOT_WELL else "green"
+        table.add_row(f"{count:,}", f"[{style}]{status}[/]", STATUS_MEANINGS[status])
+    for reason, count in account.exclusions.items():
+        table.add_row(f"{count:,}", f"[dim]{reason}[/]", "[dim]excluded[/]")
+    closes = "balance closed" if account.is_balanced else "[bold red]THE ACCOUNT DOES NOT CLOSE[/]"
+    table.add_row(f"{account.messages + account.excluded:,}", "[bold]accounted for[/]", closes)
+    console.print(table)
+    for (status, reason, raw), count in account.troubles.items():
+        said = f" (the provider said {escape(raw)})" if raw else ""
+        console.print(f"  {count:,} {status}: {escape(reason)}{said}")
+    facts = [f"{account.parts:,} SMS parts"]
+    if account.cost:
+        facts.append(f"cost {account.cost:.2f}")
+    if account.residual_credit is not None:
+        facts.append(f"credit left {account.residual_credit:.2f}")
+    console.print(", ".join(facts))
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """What a dry run found, as tables."""
+    prepared = plan.prepared
+    console.print(f"\n[bold]Plan of {escape(plan.key)}[/] through {plan.provider}: nothing was sent")
+    for note in prepared.notes:
+        console.print(f"  {escape(note)}", soft_wrap=True)
+    columns = Table("meaning", "column", "because", show_edge=False, pad_edge=False)
+    for row in prepared.columns:
+        columns.add_row(*map(escape, row))
+    console.print(columns)
+    rows = Table("rows", "", "for example", show_edge=False, pad_edge=False)
+    rows.columns[0].justify = "right"
+    rows.add_row(f"{prepared.rows_read:,}", "[bold]rows read[/]", "")
+    countries = ", ".join(f"{code or 'unknown'} {count:,}" for code, count in prepared.countries.most_common())
+    rows.add_row(f"{prepared.messages:,}", "[green]messages[/]", countries)
+    for reason, count in prepared.exclusions.most_common():
+        rows.add_row(f"{count:,}", f"[dim]{reason}[/]", escape("\n".join(prepared.examples.get(reason, []))))
+    console.print(rows)
+    encodings = ", ".join(f"{count:,} in {encoding}" for encoding, count in prepared.encodings.most_common())
+    console.print(f"{prepared.parts:,} SMS parts ({encodings}) in {plan.requests:,} requests")
+    for text in prepared.sample_texts:
+        console.print(f"  [cyan]{escape(text)}[/]", soft_wrap=True)
+    for advice in prepared.advice:
+        console.print(f"  [yellow]{escape(advice)}[/]", soft_wrap=True)
+    console.print(f"Digest [bold]{prepared.digest}[/]: send exactly this with --approve {prepared.digest}")
+
+
+def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
+    """`python -m flows.send_campaign`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.send_campaign",
+        description="Send a campaign, or resume it where it stopped.",
+        epilog="Exit codes: 0 done; 1 done, but some messages need attention; 2 refused, nothing was sent; "
+        "3 stopped midway, the same command resumes.",
+    )
+    parser.add_argument("campaign", help="the campaign file (YAML)")
+    parser.add_argument("--run-key", help="send the campaign again under this key")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be sent")
+    parser.add_argument("--approve", metavar="DIGEST", help="send only what the dry run with this digest showed")
+    parser.add_argument(
+        "--chunk-size",
+        type=int,
+        default=DEFAULT_CHUNK_SIZE,
+        metavar="N",
+        help="messages per task run (%(default)s)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    options = parser.parse_args(arguments)
+    console = Console()
+
+    def work() -> ExitCode:
+        overrides = {"run_key": options.run_key} if options.run_key else {}
+        campaign = read_campaign(options.campaign, **overrides)
+        check_campaign(campaign, needs_credentials=not options.dry_run)
+        show_prefect_logs(verbose=options.verbose)
+        started = time.monotonic()
+        with stopping_on_signals(console), progress_of(runs.run_key_of(campaign.name, campaign.run_key), console):
+            result = send_campaign(
+                campaign, dry_run=options.dry_run, approve=options.approve, chunk_size=options.chunk_size
+            )
+        if isinstance(result, Plan):
+            show_plan(result, console)
+            return ExitCode.DONE
+        show_account(result, console)
+        console.print(f"{time.monotonic() - started:.1f} s")
+        return ExitCode.ATTENTION if any(map(result.statuses.get, NOT_WELL)) else ExitCode.DONE
+
+    return exit_code_of(work, console)

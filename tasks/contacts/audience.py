@@ -1,0 +1,56 @@
+"""Who a campaign is for: the `audience:` part of a campaign file."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from tasks.contacts.countries import is_country, nearest_country
+from tasks.messaging.strict_model import StrictModel
+
+
+def _check_country(code: str) -> str:
+    if not is_country(code):
+        near = nearest_country(code)
+        hint = f"; did you mean {near}?" if near else ", for example FR, US or ZA"
+        raise ValueError(f"`{code}` is not an ISO 3166-1 alpha-2 country code{hint}")
+    return code
+
+
+class UnknownContacts(StrEnum):
+    """What to do with an address that is not in the registry."""
+
+    CREATE = "create"
+    """Send, and add the contact to the registry."""
+    SKIP = "skip"
+    """Exclude it as `not_a_contact`."""
+
+
+class Audience(StrictModel):
+    """The contact file, and how to read it."""
+
+    path: str = Field(
+        min_length=1,
+        title="Contact file",
+        description="CSV, Excel or Parquet; a path or any URL that fsspec opens (https://, s3://, ...).",
+    )
+    default_country: Annotated[str, AfterValidator(_check_country)] | None = Field(
+        default=None,
+        title="Default country",
+        description="ISO 3166-1 alpha-2, for example FR: for phone numbers without a country code. Never guessed.",
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        title="Columns",
+        description="Only where a header is not recognised: what it means, and the header, as in phone: Cell no.",
+    )
+    unknown_contacts: UnknownContacts = Field(
+        default=UnknownContacts.CREATE,
+        title="Unknown contacts",
+        description="create: send and add them to the registry; skip: send only to contacts in the registry.",
+    )
+    suppressions: str | None = Field(
+        default=None,
+        title="Suppression file",
+        description="A contact file with addresses that must not be contacted; kept in the ledger from then on.",
+    )

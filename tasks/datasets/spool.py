@@ -1,0 +1,103 @@
+"""A prepared audience on disk, between reading the contact file and writing the ledger.
+
+Reading can take minutes and may come from another machine; writing the ledger is one transaction. The spool keeps
+them apart, and lets a dry run do everything but the writing.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_MESSAGES = pa.schema(
+    [
+        ("row_number", pa.int64()),
+        ("address", pa.string()),
+        ("country", pa.string()),
+        ("parts", pa.int16()),
+        ("variables", pa.string()),
+        ("text_key", pa.int64()),
+        ("new_contact", pa.string()),
+    ]
+)
+_EXCLUSIONS = pa.schema(
+    [("row_number", pa.int64()), ("address", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+)
+_SUPPRESSIONS = pa.schema([("address", pa.string())])
+
+
+class SpoolWriter:
+    """Writes a spool; use as a context manager.
+
+    `messages` have the columns `row_number, address, country, parts, variables (JSON object), text_key (messages
+    with equal keys can go in one request), new_contact (JSON object, or null when the contact is known)`;
+    `exclusions` have `row_number, address, reason, detail`; `suppressions` have `address`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._messages = pq.ParquetWriter(directory / "messages.parquet", _MESSAGES)
+        self._exclusions = pq.ParquetWriter(directory / "exclusions.parquet", _EXCLUSIONS)
+        self._suppressions = pq.ParquetWriter(directory / "suppressions.parquet", _SUPPRESSIONS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for writer in (self._messages, self._exclusions, self._suppressions):
+            writer.close()
+
+    def add_messages(self, frame: pd.DataFrame) -> None:
+        """Append messages."""
+        self._messages.write_table(pa.Table.from_pandas(frame, schema=_MESSAGES, preserve_index=False))
+
+    def add_exclusions(self, frame: pd.DataFrame) -> None:
+        """Append exclusions."""
+        self._exclusions.write_table(pa.Table.from_pandas(frame, schema=_EXCLUSIONS, preserve_index=False))
+
+    def add_suppressions(self, frame: pd.DataFrame) -> None:
+        """Append addresses of the campaign's suppression file."""
+        self._suppressions.write_table(pa.Table.from_pandas(frame, schema=_SUPPRESSIONS, preserve_index=False))
+
+
+class Spool:
+    """A written spool."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def text_keys(self) -> npt.NDArray[np.int64]:
+        """The `text_key` of every message, in order."""
+        keys: npt.NDArray[np.int64] = pq.read_table(self._directory / "messages.parquet", columns=["text_key"])[
+            "text_key"
+        ].to_numpy()
+        return keys
+
+    def messages(self) -> Iterator[list[dict[str, Any]]]:
+        """Messages in batches; `new_contact` is decoded."""
+        for batch in self._rows("messages"):
+            for row in batch:
+                row["new_contact"] = json.loads(row["new_contact"]) if row["new_contact"] else None
+            yield batch
+
+    def exclusions(self) -> Iterator[list[dict[str, Any]]]:
+        """Exclusions in batches."""
+        return self._rows("exclusions")
+
+    def suppressions(self) -> Iterator[list[str]]:
+        """Suppressed addresses in batches."""
+        for batch in self._rows("suppressions"):
+            yield [row["address"] for row in batch]
+
+    def _rows(self, name: str) -> Iterator[list[dict[str, Any]]]:
+        with pq.ParquetFile(self._directory / f"{name}.parquet") as file:
+            for batch in file.iter_batches(batch_size=10_000):
+                yield batch.to_pylist()

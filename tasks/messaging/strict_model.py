@@ -1,0 +1,34 @@
+"""The base of everything that a person writes into a file or a form."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class StrictModel(BaseModel):
+    """A frozen model in which an unknown key is an error that names the nearest known one.
+
+    A misspelt key that is quietly ignored sends the wrong campaign; pydantic's own message for it
+    ("Extra inputs are not permitted") does not tell what to write instead.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_nearest_key(cls, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := [str(key) for key in data if key not in cls.model_fields]):
+            raise ValueError("; ".join(_explain_unknown(key, list(cls.model_fields)) for key in unknown))
+        return data
+
+
+def _explain_unknown(key: str, known: list[str]) -> str:
+    return f"unknown key `{key}`; {nearest(key, known)}"
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """The end of an error message about a word that is not known: the one that was meant, or all there are."""
+    near = get_close_matches(word.lower(), known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"

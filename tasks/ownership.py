@@ -1,0 +1,61 @@
+"""Being the one process that sends a run, from taking it to giving it back."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tasks.store import runs
+from tasks.store.session import Ledger
+
+_HEARTBEAT_SECONDS = runs.LEASE.total_seconds() / 4
+
+
+@dataclass(slots=True)
+class Ownership:
+    """A run in our hands.
+
+    Attributes:
+        owner: This process, as the ledger names it.
+        abandoned: Messages that an earlier process left in `sending`; they are `unknown` now.
+        error: Set it to why the run stops, before giving it back.
+    """
+
+    owner: str
+    abandoned: int
+    error: str | None = None
+
+
+@contextmanager
+def owned_run(run_id: int) -> Iterator[Ownership]:
+    """Take a run, keep it while the block runs, and give it back in the state that its messages are in.
+
+    Raises:
+        RunBusy: Another process is sending it.
+    """
+    ownership = Ownership(runs.process_name(), abandoned=0)
+    with Ledger() as ledger:
+        with ledger.writing() as connection:
+            runs.acquire_run(connection, run_id, ownership.owner)
+            ownership.abandoned = runs.settle_abandoned(connection, run_id)
+        given_back = threading.Event()
+        heartbeat = threading.Thread(
+            target=_keep_lease, args=(ledger, run_id, ownership.owner, given_back), name="run lease", daemon=True
+        )
+        heartbeat.start()
+        try:
+            yield ownership
+        except BaseException as error:
+            ownership.error = ownership.error or type(error).__name__
+            raise
+        finally:
+            given_back.set()
+            heartbeat.join()
+            with ledger.writing() as connection:
+                runs.release_run(connection, run_id, ownership.owner, error=ownership.error)
+
+
+def _keep_lease(ledger: Ledger, run_id: int, owner: str, given_back: threading.Event) -> None:
+    while not given_back.wait(_HEARTBEAT_SECONDS):
+        with ledger.writing() as connection:
+            runs.renew_lease(connection, run_id, owner)

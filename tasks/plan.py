@@ -1,0 +1,124 @@
+"""From a prepared audience to the ledger: the run, its chunks, messages and exclusions, in one transaction."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.contacts.chunks import assign_chunks
+from tasks.datasets.spool import Spool
+from tasks.messaging.content import Content
+from tasks.prepare import PreparedAudience
+from tasks.providers.base import Capabilities
+from tasks.store import registry, runs
+from tasks.store.session import Ledger
+
+DEFAULT_CHUNK_SIZE = 5_000
+"""Messages of one task run. A task run costs 20 to 30 ms of server work, so chunks are large; a run can be watched
+and stopped within a chunk as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a dry run found: nothing was sent, nothing was written.
+
+    Attributes:
+        key: The run's key.
+        requests: How many requests it would take.
+    """
+
+    key: str
+    provider: str
+    prepared: PreparedAudience
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """What a run is planned under.
+
+    Attributes:
+        campaign: The campaign's document, which later runs under the same key are compared with.
+        options: The provider's options.
+    """
+
+    name: str
+    run_key: str
+    provider: str
+    campaign: dict[str, Any]
+    options: dict[str, Any]
+
+
+@task(name="plan run", cache_policy=NO_CACHE, persist_result=False)
+def plan_run(identity: RunIdentity, content: Content, prepared: PreparedAudience, chunk_size: int) -> int:
+    """Write a prepared audience into the ledger.
+
+    One transaction: either every row of the file is accounted for, or nothing is.
+
+    Args:
+        identity: Name, run key and what they stand for.
+        content: What the messages share.
+        prepared: The audience.
+        chunk_size: Most messages of one chunk.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        LedgerError: The account does not close.
+    """
+    spool = Spool(Path(prepared.directory))
+    chunk_of_message = assign_chunks(spool.text_keys(), chunk_size)
+    with Ledger() as ledger, ledger.writing() as connection:
+        run, chunk_ids = runs.create_run(
+            connection,
+            name=identity.name,
+            run_key=identity.run_key,
+            channel=content.channel,
+            provider=identity.provider,
+            purpose=content.purpose,
+            rows_read=prepared.rows_read,
+            digest=prepared.digest,
+            campaign=identity.campaign,
+            content=content.model_dump(mode="json"),
+            options=identity.options,
+            source_sha256=prepared.source_sha256,
+            chunk_sizes=np.bincount(chunk_of_message).tolist(),
+        )
+        position = 0
+        for batch in spool.messages():
+            new_contacts = [contact for row in batch if (contact := row.pop("new_contact"))]
+            for row, chunk in zip(batch, chunk_of_message[position : position + len(batch)], strict=True):
+                del row["text_key"]
+                row["chunk_id"] = chunk_ids[chunk]
+            position += len(batch)
+            runs.add_messages(connection, run, batch)
+            registry.add_contacts(connection, new_contacts)
+        for rows in spool.exclusions():
+            runs.add_exclusions(connection, run, rows)
+        for addresses in spool.suppressions():
+            registry.add_suppressions(
+                connection, content.channel, addresses, reason="opted_out", source=f"file of {run.key}"
+            )
+        runs.check_balance(connection, run)
+    return run.id
+
+
+def count_requests(text_keys: npt.NDArray[np.int64], chunk_size: int, capabilities: Capabilities) -> int:
+    """How many requests it takes to hand these messages over.
+
+    Args:
+        text_keys: Messages with equal keys can share a request.
+        chunk_size: Most messages of one chunk; a request never spans two chunks.
+        capabilities: The provider's limits.
+    """
+    if capabilities.max_recipients_per_request == 1:
+        return len(text_keys)
+    sizes = pd.DataFrame({"chunk": assign_chunks(text_keys, chunk_size), "text": text_keys}).value_counts()
+    most = capabilities.recommended_recipients_per_request[1]
+    return int(np.ceil(sizes.to_numpy() / most).sum())

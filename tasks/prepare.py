@@ -1,0 +1,184 @@
+"""From a contact file to a prepared audience on disk: every row becomes a message or an exclusion.
+
+Works in batches, so memory does not grow with the file, and writes nothing into the ledger.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.contacts.audience import Audience
+from tasks.contacts.columns import ColumnMap, Meaning, recognise_columns
+from tasks.contacts.deduplicate import AddressIndex
+from tasks.contacts.masking import mask_address, mask_text
+from tasks.datasets.readers import DatasetError, open_contacts
+from tasks.datasets.spool import SpoolWriter
+from tasks.judge import AudienceJudge, read_suppressed_addresses
+from tasks.messaging.content import Content
+from tasks.messaging.parts import Charset
+from tasks.messaging.rendering import RunTexts
+from tasks.messaging.statuses import Channel, ExclusionReason
+from tasks.providers.registry import load_provider
+from tasks.store.session import Ledger
+
+_EXAMPLES_PER_REASON = 3
+
+
+@dataclass(slots=True)
+class PreparedAudience:
+    """A prepared audience: counts for people, and the spool's directory. Addresses in it are masked.
+
+    Attributes:
+        directory: Where the spool lies.
+        file: The contact file.
+        notes: How the file was read.
+        columns: What was taken for what: (meaning, column, why).
+        source_sha256: Of the contact file.
+        digest: Of the campaign, every message and every exclusion; equal digests send the same.
+        rows_read: Rows in the file: `messages + excluded`.
+        countries: Messages by country of the number.
+        parts: SMS segments in all.
+        encodings: Messages by SMS encoding.
+        advice: Characters that make messages longer, with a replacement.
+        examples: A few excluded rows per reason.
+        sample_texts: A few messages as their recipients would read them.
+    """
+
+    directory: str
+    file: str
+    notes: list[str]
+    columns: list[tuple[str, str, str]]
+    source_sha256: str
+    digest: str = ""
+    rows_read: int = 0
+    messages: int = 0
+    exclusions: Counter[ExclusionReason] = field(default_factory=Counter)
+    countries: Counter[str] = field(default_factory=Counter)
+    parts: int = 0
+    encodings: Counter[str] = field(default_factory=Counter)
+    advice: list[str] = field(default_factory=list)
+    examples: dict[ExclusionReason, list[str]] = field(default_factory=dict)
+    sample_texts: list[str] = field(default_factory=list)
+
+    @property
+    def excluded(self) -> int:
+        """Rows that got no message."""
+        return self.exclusions.total()
+
+    def count(self, messages: pd.DataFrame, exclusions: pd.DataFrame) -> None:
+        """Add one batch."""
+        self.rows_read += len(messages) + len(exclusions)
+        self.messages += len(messages)
+        self.countries.update(messages["country"].fillna("").tolist())
+        self.parts += int(messages["parts"].sum())
+        for reason, rows in exclusions.groupby("reason", sort=False):
+            word = ExclusionReason(str(reason))
+            self.exclusions[word] += len(rows)
+            examples = self.examples.setdefault(word, [])
+            for row in rows.head(_EXAMPLES_PER_REASON - len(examples)).itertuples():
+                address = mask_address(row.address) if isinstance(row.address, str) else ""
+                examples.append(f"row {row.row_number} {address}: {mask_text(str(row.detail))}")
+
+
+@task(name="prepare audience", cache_policy=NO_CACHE, persist_result=False)
+def prepare_audience(
+    content: Content, audience: Audience, provider: str, campaign: dict[str, Any], directory: str
+) -> PreparedAudience:
+    """Read the contact file and decide about every row.
+
+    Args:
+        content: What the messages share.
+        audience: The contact file and how to read it.
+        provider: The provider's name.
+        campaign: The campaign's document, a part of the digest.
+        directory: An empty directory for the spool.
+
+    Raises:
+        DatasetError: The contact or suppression file cannot be read, or has no rows.
+        ColumnError: A column that is needed is missing or ambiguous.
+        TemplateError: A text is not a template, or uses a column that is not there.
+    """
+    texts = run_texts(content, provider)
+    digest = hashlib.sha256(json.dumps(campaign, sort_keys=True).encode())
+    with (
+        Ledger() as ledger,
+        open_contacts(audience.path) as contacts,
+        SpoolWriter(Path(directory)) as spool,
+    ):
+        columns = _recognise(contacts.header, content, audience, texts)
+        prepared = PreparedAudience(
+            directory=directory,
+            file=audience.path,
+            notes=contacts.notes,
+            columns=columns.describe(),
+            source_sha256=contacts.sha256,
+        )
+        suppressed = AddressIndex()
+        for addresses in read_suppressed_addresses(audience, content.channel):
+            suppressed.first_rows(addresses)
+            spool.add_suppressions(addresses.to_frame("address"))
+        judge = AudienceJudge(
+            content,
+            audience,
+            columns,
+            texts=texts,
+            capabilities=load_provider(provider).capabilities,
+            charset=Charset.AUTO,
+            suppressed=suppressed,
+            ledger=ledger,
+        )
+        for batch in contacts.batches():
+            messages, exclusions = judge.judge(batch)
+            spool.add_messages(messages)
+            spool.add_exclusions(exclusions)
+            prepared.count(messages, exclusions)
+            for frame in (messages[["row_number", "address", "variables"]], exclusions):
+                digest.update(frame.to_csv(index=False).encode())
+    if not prepared.rows_read:
+        raise DatasetError(f"{audience.path} has a header but no rows: there is nobody to send to")
+    prepared.encodings = judge.encodings
+    prepared.advice = judge.advice
+    prepared.sample_texts = judge.sample_texts
+    prepared.digest = digest.hexdigest()[:16]
+    return prepared
+
+
+def check_audience(content: Content, audience: Audience, provider: str) -> None:
+    """Whether the files can be read and have the columns that are needed; looks at their headers only.
+
+    Raises:
+        DatasetError, ColumnError, TemplateError: As `prepare_audience`.
+    """
+    texts = run_texts(content, provider)
+    with open_contacts(audience.path) as contacts:
+        _recognise(contacts.header, content, audience, texts)
+    if audience.suppressions is not None:
+        with open_contacts(audience.suppressions) as suppressions:
+            recognise_columns(suppressions.header, overrides={}, needed=_needed(content.channel))
+
+
+def run_texts(content: Content, provider: str) -> RunTexts:
+    """The content, compiled for what the provider can do.
+
+    Raises:
+        TemplateError: A text is not a template.
+    """
+    capabilities = load_provider(provider).capabilities
+    return RunTexts(content, capabilities.placeholders, capabilities.placeholder_max_chars)
+
+
+def _recognise(header: list[str], content: Content, audience: Audience, texts: RunTexts) -> ColumnMap:
+    columns = recognise_columns(header, overrides=audience.columns, needed=_needed(content.channel))
+    texts.check_variables([*columns.variables, *filter(columns.supplies, texts.variables)])
+    return columns
+
+
+def _needed(channel: Channel) -> Meaning:
+    return Meaning.EMAIL if channel is Channel.EMAIL else Meaning.PHONE

@@ -1,0 +1,138 @@
+"""What people see of a plan and of a run: markdown for the Prefect UI. No full address in it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tasks.datasets.spool import Spool
+from tasks.messaging.statuses import MessageStatus
+from tasks.plan import Plan, count_requests
+from tasks.prepare import PreparedAudience
+from tasks.providers.registry import load_provider
+from tasks.store.account import RunAccount, read_account
+from tasks.store.runs import run_key_of
+from tasks.store.session import Ledger
+
+STATUS_MEANINGS = {
+    MessageStatus.PLANNED: "not handed over yet",
+    MessageStatus.SENDING: "being handed over",
+    MessageStatus.UNKNOWN: "handed over or not: cannot be known yet",
+    MessageStatus.ACCEPTED: "the provider took it",
+    MessageStatus.SCHEDULED: "the provider holds it until its time",
+    MessageStatus.SENT: "on its way",
+    MessageStatus.DELIVERED: "arrived",
+    MessageStatus.UNDELIVERED: "the carrier could not deliver it",
+    MessageStatus.REJECTED: "the provider refused it",
+    MessageStatus.FAILED: "could not be handed over",
+    MessageStatus.CANCELLED: "withdrawn before it was sent",
+    MessageStatus.UNCONFIRMED: "accepted, and no receipt came",
+}
+
+
+@task(name="publish report", cache_policy=NO_CACHE, persist_result=False)
+def publish_report(run_id: int) -> RunAccount:
+    """Count a run, and publish the account as an artifact of the flow run."""
+    with Ledger() as ledger, ledger.reading() as connection:
+        account = read_account(connection, run_id)
+    create_markdown_artifact(
+        account_as_markdown(account),
+        key=f"rollcall-run-{run_id}",
+        description=f"Account of {account.key} through {account.provider}",
+    )
+    return account
+
+
+@task(name="publish plan", cache_policy=NO_CACHE, persist_result=False)
+def publish_plan(prepared: PreparedAudience, name: str, run_key: str, provider: str, chunk_size: int) -> Plan:
+    """Say what a prepared audience would become, and publish it as an artifact of the flow run."""
+    requests = count_requests(
+        Spool(Path(prepared.directory)).text_keys(), chunk_size, load_provider(provider).capabilities
+    )
+    plan = Plan(run_key_of(name, run_key), provider, prepared, requests)
+    create_markdown_artifact(
+        plan_as_markdown(plan),
+        key="rollcall-plan",
+        description=f"Plan of {plan.key} through {provider}: nothing was sent",
+    )
+    return plan
+
+
+def account_as_markdown(account: RunAccount) -> str:
+    """The balance, the statuses, the reasons and the countries of a run."""
+    balance = (
+        f"**{account.rows_read:,} rows read = {account.messages:,} messages + {account.excluded:,} excluded**"
+        if account.is_balanced
+        else f"**THE ACCOUNT DOES NOT CLOSE: {account.rows_read:,} rows, {account.messages:,} messages, "
+        f"{account.excluded:,} excluded**"
+    )
+    sections = [
+        f"# {account.key}",
+        f"Through {account.provider}, planned {account.created_at:%Y-%m-%d %H:%M} UTC. Digest `{account.digest}`.",
+        balance,
+        *([f"**Stopped:** {account.error}. The same command resumes."] if account.error else []),
+        "## Messages",
+        _table(
+            ("status", "messages", "meaning"),
+            ((status, f"{count:,}", STATUS_MEANINGS[status]) for status, count in account.statuses.items()),
+        ),
+        "## Excluded rows",
+        _table(("reason", "rows"), ((reason, f"{count:,}") for reason, count in account.exclusions.items())),
+    ]
+    if account.troubles:
+        sections += [
+            "## What the provider said",
+            _table(
+                ("status", "reason", "provider's word", "messages"),
+                ((status, why, raw or "", f"{n:,}") for (status, why, raw), n in account.troubles.items()),
+            ),
+        ]
+    if account.dropped_unnamed:
+        sections.append(f"The provider left {account.dropped_unnamed:,} recipients out without saying which.")
+    sections += [
+        "## Countries",
+        _table(
+            ("country", "messages", "parts", "cost"),
+            (
+                (code or "unknown", f"{n:,}", f"{parts:,}", f"{cost:.2f}")
+                for code, (n, parts, cost) in account.countries.items()
+            ),
+        ),
+    ]
+    return "\n\n".join(sections)
+
+
+def plan_as_markdown(plan: Plan) -> str:
+    """What would be sent, and what would not."""
+    prepared = plan.prepared
+    sections = [
+        f"# Plan of {plan.key} through {plan.provider}: nothing was sent",
+        f"Digest `{prepared.digest}`: send exactly this with `--approve {prepared.digest}`.",
+        f"**{prepared.rows_read:,} rows read = {prepared.messages:,} messages + {prepared.excluded:,} excluded**",
+        f"{prepared.parts:,} SMS parts in {plan.requests:,} requests.",
+        "## Excluded rows",
+        _table(
+            ("reason", "rows", "for example"),
+            (
+                (reason, f"{count:,}", "; ".join(prepared.examples.get(reason, [])))
+                for reason, count in prepared.exclusions.most_common()
+            ),
+        ),
+        "## Countries",
+        _table(("country", "messages"), ((c or "unknown", f"{n:,}") for c, n in prepared.countries.most_common())),
+        "## Texts, for example",
+        *(f"> {text}" for text in prepared.sample_texts),
+        "## How the file was read",
+        *(f"- {note}" for note in prepared.notes),
+        _table(("meaning", "column", "because"), prepared.columns),
+    ]
+    if prepared.advice:
+        sections += ["## Advice", *(f"- {advice}" for advice in prepared.advice)]
+    return "\n\n".join(sections)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,46 @@
+import pytest
+
+from tasks.messaging.statuses import Channel, Purpose
+from tasks.store import runs
+from tasks.store.session import Ledger
+
+
+@pytest.fixture
+def plan(ledger: Ledger):
+    """Plan a run of some messages, in chunks of the given sizes; returns the run and its chunks' ids."""
+
+    def plan_run(*sizes: int, name: str = "spring", run_key: str = "1"):
+        with ledger.writing() as connection:
+            run, chunk_ids = runs.create_run(
+                connection,
+                name=name,
+                run_key=run_key,
+                channel=Channel.SMS,
+                provider="octopush",
+                purpose=Purpose.MARKETING,
+                rows_read=sum(sizes),
+                digest="d",
+                campaign={"name": name},
+                content={},
+                options={},
+                source_sha256="s",
+                chunk_sizes=sizes,
+            )
+            row = 1
+            for size, chunk_id in zip(sizes, chunk_ids, strict=True):
+                rows = [
+                    {
+                        "row_number": row + n + 1,
+                        "address": f"+1451555{row + n:04d}",
+                        "country": "US",
+                        "parts": 1,
+                        "variables": '{"first_name": "Ann"}',
+                        "chunk_id": chunk_id,
+                    }
+                    for n in range(size)
+                ]
+                row += size
+                runs.add_messages(connection, run, rows)
+        return run, chunk_ids
+
+    return plan_run

@@ -1,0 +1,153 @@
+import threading
+from decimal import Decimal
+
+from sqlalchemy import text
+
+from tasks.messaging.statuses import Channel, MessageStatus
+from tasks.store import outbox, registry, runs
+from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
+from tasks.store.session import Ledger
+from tasks.store.tables import ChunkState, RequestState, SuppressionScope
+
+
+def claim(connection, run, chunk, messages, requests=()):
+    return outbox.claim_messages(
+        connection, chunk, run.id, [m.id for m in messages], requests, channel=run.channel, purpose=run.purpose
+    )
+
+
+def rows(ledger, sql):
+    with ledger.reading() as connection:
+        return [tuple(row) for row in connection.execute(text(sql))]
+
+
+def test_a_chunk_is_claimed_by_one_worker_only(ledger, plan):
+    _, (chunk,) = plan(3)
+    with ledger.writing() as connection:
+        assert outbox.claim_chunk(connection, chunk, "a")
+        assert not outbox.claim_chunk(connection, chunk, "b")
+
+
+def test_a_message_is_claimed_once_however_many_try_at_the_same_time(ledger, plan, database_url):
+    run, (chunk,) = plan(200)
+    with ledger.reading() as connection:
+        messages = outbox.planned_messages(connection, chunk)
+    claimed: list[frozenset[int]] = []
+
+    def work() -> None:
+        with Ledger(database_url) as own:
+            for start in range(0, 200, 20):
+                with own.writing() as connection:
+                    claimed.append(claim(connection, run, chunk, messages[start : start + 20]).message_ids)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sum(map(len, claimed)) == len(frozenset().union(*claimed)) == 200
+
+
+def test_an_opt_out_that_came_after_planning_withdraws_the_message(ledger, plan):
+    run, (chunk,) = plan(3)
+    with ledger.writing() as connection:
+        messages = outbox.planned_messages(connection, chunk)
+        registry.add_suppressions(connection, Channel.SMS, [messages[1].address], reason="stop", source="test")
+        got = claim(connection, run, chunk, messages)
+    assert got.withdrawn == 1
+    assert got.message_ids == {messages[0].id, messages[2].id}
+    assert rows(ledger, "SELECT status, reason FROM message WHERE status = 'cancelled'") == [
+        ("cancelled", "opted_out")
+    ]
+
+
+def test_a_marketing_opt_out_does_not_stop_a_transactional_message(ledger, plan):
+    run, (chunk,) = plan(1)
+    with ledger.writing() as connection:
+        (message,) = outbox.planned_messages(connection, chunk)
+        registry.add_suppressions(
+            connection,
+            Channel.SMS,
+            [message.address],
+            reason="stop",
+            source="test",
+            scope=SuppressionScope.MARKETING,
+        )
+        transactional = outbox.claim_messages(
+            connection, chunk, run.id, [message.id], [], channel=run.channel, purpose="transactional"
+        )
+    assert transactional.message_ids == {message.id}
+
+
+def test_a_request_is_in_the_ledger_before_it_leaves_and_its_ticket_after_it_returned(ledger, plan):
+    run, (chunk,) = plan(3)
+    with ledger.writing() as connection:
+        outbox.claim_chunk(connection, chunk, "me")
+        messages = outbox.planned_messages(connection, chunk)
+        got = claim(connection, run, chunk, messages, [RequestToOpen("abc-2-1", [m.id for m in messages])])
+    request_id = got.request_ids["abc-2-1"]
+    assert rows(ledger, "SELECT state, size, ticket FROM provider_request") == [("open", 3, None)]
+    assert rows(ledger, "SELECT DISTINCT status, request_id FROM message") == [("sending", request_id)]
+    with ledger.writing() as connection:
+        outbox.record_outcomes(
+            connection,
+            chunk,
+            [RecordedOutcome(m.id, MessageStatus.ACCEPTED, "sms_1", cost=Decimal("0.0525")) for m in messages],
+            [RecordedRequest(request_id, RequestState.ACCEPTED, "sms_1", 3, Decimal("0.1575"), Decimal(10))],
+        )
+        assert outbox.release_chunk(connection, chunk) is ChunkState.DONE
+    assert rows(ledger, "SELECT state, ticket, accepted_count FROM provider_request") == [("accepted", "sms_1", 3)]
+    assert rows(ledger, "SELECT DISTINCT status, provider_message_id FROM message") == [("accepted", "sms_1")]
+    assert rows(ledger, "SELECT state, provider_ticket FROM chunk") == [("done", "sms_1")]
+    with ledger.reading() as connection:
+        (cost,) = {m.cost for m in connection.execute(text("SELECT cost FROM message"))}
+        assert Decimal(str(cost)).quantize(Decimal("0.0001")) == Decimal("0.0525")
+
+
+def test_an_answer_does_not_undo_a_receipt_that_came_before_it(ledger, plan):
+    run, (chunk,) = plan(1)
+    with ledger.writing() as connection:
+        (message,) = outbox.planned_messages(connection, chunk)
+        claim(connection, run, chunk, [message])
+        connection.execute(text("UPDATE message SET status = 'delivered'"))
+        outbox.record_outcomes(connection, chunk, [RecordedOutcome(message.id, MessageStatus.ACCEPTED)])
+    assert rows(ledger, "SELECT status FROM message") == [("delivered",)]
+
+
+def test_a_message_that_surely_was_not_sent_can_be_claimed_again(ledger, plan):
+    run, (chunk,) = plan(1)
+    for attempt in (1, 2):
+        with ledger.writing() as connection:
+            (message,) = outbox.planned_messages(connection, chunk)
+            assert claim(connection, run, chunk, [message]).message_ids == {message.id}
+            outbox.record_outcomes(connection, chunk, [RecordedOutcome(message.id, MessageStatus.PLANNED)])
+        assert rows(ledger, "SELECT attempts FROM message") == [(attempt,)]
+
+
+def test_a_message_that_is_held_until_later_is_not_offered(ledger, plan):
+    _, (chunk,) = plan(2)
+    with ledger.writing() as connection:
+        connection.execute(
+            text("UPDATE message SET not_before = '2999-01-01 00:00:00+00:00' WHERE row_number = 2")
+        )
+        assert [m.row_number for m in outbox.planned_messages(connection, chunk)] == [3]
+
+
+def test_values_of_the_row_come_back_as_they_were_planned(ledger, plan):
+    _, (chunk,) = plan(1)
+    with ledger.reading() as connection:
+        (message,) = outbox.planned_messages(connection, chunk)
+    assert message.variables == {"first_name": "Ann"}
+    assert message.country == "US"
+
+
+def test_an_abandoned_request_is_never_claimed_again(ledger, plan):
+    run, (chunk,) = plan(5)
+    with ledger.writing() as connection:
+        outbox.claim_chunk(connection, chunk, "me")
+        claim(connection, run, chunk, outbox.planned_messages(connection, chunk))
+    with ledger.writing() as connection:
+        runs.settle_abandoned(connection, run.id)
+        assert outbox.claim_chunk(connection, chunk, "other")
+        assert outbox.planned_messages(connection, chunk) == []
+        assert outbox.release_chunk(connection, chunk) is ChunkState.DONE

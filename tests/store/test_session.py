@@ -1,0 +1,75 @@
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel
+
+from tasks.messaging.statuses import Channel
+from tasks.store import registry
+from tasks.store.session import Ledger, LedgerError
+
+TABLES = {
+    "campaign_run",
+    "message",
+    "exclusion",
+    "chunk",
+    "contact",
+    "suppression",
+    "provider_event",
+    "reply",
+    "provider_request",
+}
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(ledger):
+    with ledger.reading() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, SQLModel.metadata) == []
+    assert set(SQLModel.metadata.tables) >= TABLES
+
+
+def test_opening_a_ledger_again_changes_nothing(ledger, database_url):
+    with Ledger(database_url) as again, again.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+
+
+def test_a_failed_transaction_leaves_nothing_behind(ledger):
+    def fail_halfway():
+        with ledger.writing() as connection:
+            registry.add_suppressions(connection, Channel.SMS, ["+14515550101"], reason="x", source="y")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
+    with ledger.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM suppression")).scalar_one() == 0
+
+
+def test_foreign_keys_are_enforced(ledger):
+    with pytest.raises(IntegrityError), ledger.writing() as connection:
+        connection.execute(
+            text("INSERT INTO exclusion (run_id, row_number, reason, detail) VALUES (99, 2, 'disabled', '')")
+        )
+
+
+def test_a_database_from_a_newer_version_is_refused(ledger, database_url):
+    with ledger.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(LedgerError, match="newer"):
+        Ledger(database_url)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("not a url", "sqlite:///data/rollcall.db"),
+        ("mysql://localhost/x", "SQLite and PostgreSQL"),
+        ("postgresql://user:hunter2@127.0.0.1:1/x", "cannot be opened"),
+        ("sqlite:////proc/nowhere/ledger.db", "cannot be opened"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_with_its_remedy_and_without_its_password(url, said):
+    with pytest.raises(LedgerError, match=said) as caught:
+        Ledger(url)
+    assert "hunter2" not in str(caught.value)
