@@ -6,8 +6,12 @@ _HIDDEN = "••••"
 # Between two digits of a number people put spaces (also hard and invisible ones), dashes, dots, slashes, brackets.
 _BETWEEN = r"[\s().\-/\u2010-\u2015\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]{0,3}"
 # Unbounded: two numbers with only a space between are one run, and must not show the first in full. Not a date:
-# no phone number is written like one, and logs are full of them.
-_PHONE = re.compile(rf"\+?(?<!\d)(?!\d{{4}}-\d{{2}}-\d{{2}}(?!\d))\d(?:{_BETWEEN}\d){{6,}}")
+# no phone number is written like one, and logs are full of them. A spreadsheet's 33,639,980,012 has ten digits or
+# more; a count of messages has fewer, and may be read.
+_PHONE = re.compile(
+    rf"\+?(?<!\d)(?!\d{{4}}-\d{{2}}-\d{{2}}(?!\d))"
+    rf"(?>\d{{1,3}}(?:[,'\u2019]\d{{3}}){{3,}}|\d(?:{_BETWEEN}\d){{6,}})(?!•)"
+)
 # `%40` is `@` inside an URL. A quoted local part may have anything in it.
 _EMAIL = re.compile(r"(?:\"[^\"@\r\n]{1,128}\"|[^\s@<>\",;:=?&]{1,128})(?:@|%40)[^\s@<>\"',;:/?&]+", re.IGNORECASE)
 _AT = re.compile(r"@|%40", re.IGNORECASE)
