@@ -13,8 +13,7 @@ from typing import Any
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import TaskRun
-from prefect.states import State
+from prefect.client.schemas.objects import State, TaskRun
 
 from tasks.blocks import load_credentials
 from tasks.contacts.chunks import cut_evenly

@@ -14,6 +14,7 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.compose import Composer
 from tasks.contacts.audience import Audience
 from tasks.contacts.columns import ColumnMap, Meaning, recognise_columns
 from tasks.contacts.deduplicate import AddressIndex
@@ -22,7 +23,6 @@ from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.datasets.spool import SpoolWriter
 from tasks.judge import AudienceJudge, read_suppressed_addresses
 from tasks.messaging.content import Content
-from tasks.messaging.parts import Charset
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.providers.registry import load_provider
@@ -124,13 +124,20 @@ def prepare_audience(
         for addresses in read_suppressed_addresses(audience, content.channel):
             suppressed.first_rows(addresses)
             spool.add_suppressions(addresses.to_frame("address"))
+        capabilities = load_provider(provider).capabilities
+        composer = Composer(
+            texts,
+            columns.variables,
+            counts_parts=content.channel is Channel.SMS,
+            max_chars=capabilities.max_text_chars,
+            is_bulk=capabilities.max_recipients_per_request > 1,
+        )
         judge = AudienceJudge(
             content,
             audience,
             columns,
-            texts=texts,
-            capabilities=load_provider(provider).capabilities,
-            charset=Charset.AUTO,
+            composer=composer,
+            media_countries=capabilities.media_countries,
             suppressed=suppressed,
             ledger=ledger,
         )
@@ -143,9 +150,9 @@ def prepare_audience(
                 digest.update(frame.to_csv(index=False).encode())
     if not prepared.rows_read:
         raise DatasetError(f"{audience.path} has a header but no rows: there is nobody to send to")
-    prepared.encodings = judge.encodings
-    prepared.advice = judge.advice
-    prepared.sample_texts = judge.sample_texts
+    prepared.encodings = composer.encodings
+    prepared.advice = composer.advice
+    prepared.sample_texts = composer.sample_texts
     prepared.digest = digest.hexdigest()[:16]
     return prepared
 
