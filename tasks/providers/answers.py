@@ -80,13 +80,25 @@ def classify_by_status(
         error_class, reason = RequestRejected, "bad_request"
     else:  # a 5xx may come from a gateway behind which the request was processed
         error_class, reason = OutcomeUnknown, "server_error"
-    message = f"the provider answered {answer.status}" + (f" ({raw_status})" if raw_status else "")
-    if explanation:
-        message += f": {quote(str(explanation))}"
+    message = describe(answer, raw_status=raw_status, explanation=explanation)
     error = error_class(message, reason=reason, raw_status=raw_status or str(answer.status))
     if isinstance(error, ProviderThrottled):
         error.retry_after_seconds = retry_after_seconds(answer)
     return error
+
+
+def describe(answer: Answer, *, raw_status: str | None = None, explanation: object = None) -> str:
+    """An answer as the message of an error: safe to show.
+
+    Args:
+        answer: What the server answered.
+        raw_status: The provider's own code, where the body has one.
+        explanation: The provider's own text; it is shortened and masked.
+    """
+    message = f"the provider answered {answer.status}"
+    if raw_status is not None:
+        message += f" ({raw_status})"
+    return message if explanation is None else f"{message}: {quote(str(explanation))}"
 
 
 def retry_after_seconds(answer: Answer) -> float | None:

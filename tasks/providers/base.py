@@ -12,22 +12,18 @@ from types import TracebackType
 from typing import ClassVar, Protocol, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict
 
 from tasks.messaging.content import Content, ContentKind
 from tasks.messaging.statuses import Channel, MessageStatus
+from tasks.messaging.strict_model import StrictModel
 
 
-class ProviderOptions(BaseModel):
+class ProviderOptions(StrictModel):
     """Base of `options.<provider>`: the provider's own request fields, in snake_case, unknown names refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-class ProviderCredentials(BaseModel):
+class ProviderCredentials(StrictModel):
     """Base of a provider's connection data. Secrets are `SecretStr`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,7 +210,7 @@ class HttpClient:
     def _build_request(
         self, method: str, path: str, json: Any, params: Mapping[str, str] | None
     ) -> Callable[[], httpx.Request]:
-        url = self._base_url.copy_with(path=self._base_url.path.rstrip("/") + path, params=params)
+        url = httpx.URL(str(self._base_url).rstrip("/") + path, params=params)
         content = None
         headers = self._headers
         if json is not None:

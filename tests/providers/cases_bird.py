@@ -1,0 +1,477 @@
+"""Bird's wire, as its pages have it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tasks.messaging.content import Content
+from tasks.messaging.statuses import MessageStatus
+from tasks.providers.base import OutboundMessage, SendOutcome
+from tasks.providers.errors import (
+    CredentialsRejected,
+    CreditExhausted,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderThrottled,
+    RequestRejected,
+)
+from tests.providers.cases import SECRET, ErrorCase, ProblemCase, ProviderCases, RequestCase
+
+WORKSPACE = "5f3a7a52-6b0c-4a6e-9d0a-3b8a3d1c0001"
+CHANNEL = "5f3a7a52-6b0c-4a6e-9d0a-3b8a3d1c0002"
+PROJECT = "ce6a2fd6-b2fa-4f5a-a2cd-f3bd15883318"
+ID = "123e4567-e89b-12d3-a456-426614174000"
+
+SMS: dict[str, Any] = {"channel": "sms", "purpose": "transactional", "text": "Hello"}
+MMS: dict[str, Any] = {
+    "channel": "mms",
+    "purpose": "transactional",
+    "media": [{"url": "https://example.com/a.png"}],
+}
+TEMPLATE = {"channel": "sms", "purpose": "transactional", "template": {"id": PROJECT}}
+VIDEO = {"url": "https://example.com/v.mp4", "content_type": "video/mp4"}
+
+IN_FUTURE = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
+
+MESSAGE = OutboundMessage("run7-000123", "+12025550101", "US", "Hello")
+TEXT_BODY = {"type": "text", "text": {"text": "Hello"}}
+
+
+def request(**fields: Any) -> dict[str, Any]:
+    return {
+        "receiver": {"contacts": [{"identifierKey": "phonenumber", "identifierValue": "+12025550101"}]},
+        "reference": "run7-000123",
+        **fields,
+    }
+
+
+def answer(status: str | None = "accepted", **fields: Any) -> str:
+    return json.dumps({"id": ID, "channelId": CHANNEL, "reference": "run7-000123", "status": status, **fields})
+
+
+def outcome(
+    status: MessageStatus = MessageStatus.ACCEPTED, raw_status: str | None = "accepted", reason: str | None = None
+) -> SendOutcome:
+    return SendOutcome("run7-000123", status, ID, raw_status, reason)
+
+
+def case(
+    id: str,  # noqa: A002  # as in RequestCase
+    content: dict[str, Any],
+    request: dict[str, Any],
+    *,
+    message: OutboundMessage = MESSAGE,
+    options: dict[str, Any] | None = None,
+    answered: str | None = None,
+    outcomes: SendOutcome | None = None,
+) -> RequestCase:
+    return RequestCase(
+        id=id,
+        content=Content.model_validate(content),
+        options=options or {},
+        messages=[message],
+        request=request,
+        status=202,
+        answer=answered or answer(),
+        outcomes=[outcomes or outcome()],
+    )
+
+
+def answered(
+    word: str | None, status: MessageStatus, reason: str | None = None, said: dict[str, Any] | None = None
+) -> RequestCase:
+    """A 202 that says this."""
+    return case(
+        f"answered {word} {reason or ''} {said or ''}".strip(),
+        SMS,
+        request(body=TEXT_BODY),
+        answered=answer(word, **(said or {})),
+        outcomes=outcome(status, word, reason),
+    )
+
+
+def failed(
+    code: int, reason: str, said: dict[str, Any] | None = None, *, name: str = "", source_code: str = ""
+) -> RequestCase:
+    """A 202 that says that the message was rejected, and why."""
+    failure = {"code": code, "description": "no", "source": {"name": name, "code": source_code} if name else None}
+    return answered("rejected", MessageStatus.REJECTED, reason, {"failure": failure, **(said or {})})
+
+
+def error(
+    status: int,
+    body: dict[str, Any] | list[Any],
+    error: type[ProviderError],
+    reason: str,
+    raw_status: str,
+    *,
+    headers: dict[str, str] | None = None,
+    wait: float | None = None,
+) -> ErrorCase:
+    return ErrorCase(
+        id=f"{status} {raw_status} {headers or ''} {type(body).__name__} of {len(body)}",
+        status=status,
+        body=json.dumps(body),
+        headers=headers or {},
+        error=error,
+        reason=reason,
+        raw_status=raw_status,
+        retry_after_seconds=wait,
+    )
+
+
+INVALID_PAYLOAD = {
+    "code": "InvalidPayload",
+    "message": "One or more fields provided in the request body are malformed",
+    "details": {".receiver.contacts[0]": ['property "listId" is unsupported']},
+}
+
+CASES = ProviderCases(
+    credentials={
+        "base_url": "https://bird.example.com",
+        "access_key": SECRET,
+        "workspace_id": WORKSPACE,
+        "channel_id": CHANNEL,
+        "signing_key": "signing-" + SECRET,
+    },
+    secrets=(SECRET,),
+    url=f"https://bird.example.com/workspaces/{WORKSPACE}/channels/{CHANNEL}/messages",
+    headers={
+        "authorization": f"AccessKey {SECRET}",
+        "accept": "application/json",
+        "content-type": "application/json",
+    },
+    requests=[
+        case("a text", SMS, request(body=TEXT_BODY)),
+        case(
+            "a sender",
+            {**SMS, "sender": "+12025550199"},
+            request(body=TEXT_BODY, sender={"connector": {"identifierValue": "+12025550199"}}),
+        ),
+        case(
+            "scheduled",
+            {**SMS, "send_at": IN_FUTURE},
+            request(body=TEXT_BODY, scheduledFor=IN_FUTURE.isoformat()),
+            answered=answer("scheduled"),
+            outcomes=outcome(MessageStatus.SCHEDULED, "scheduled"),
+        ),
+        case(
+            "every option of a text",
+            {**SMS, "purpose": "marketing", "subject": "Sale"},
+            request(
+                receiver={"contacts": [{"identifierKey": "phonenumber", "identifierValue": "+12025550101"}]},
+                sender={"connector": {"identifierValue": "Shop", "annotations": {"name": "The Shop"}}},
+                meta={
+                    "extraInformation": {"useCase": "marketing", "own_key": {"a": 1}},
+                    "referral": {
+                        "source": "s",
+                        "title": "t",
+                        "text": "x",
+                        "group": "g",
+                        "metadata": {"source_id": "1", "source_url": "u", "media_url": "m", "tracking_id": "2"},
+                    },
+                    "order": {
+                        "products": [
+                            {"externalCatalogId": "c", "externalProductId": "p", "price": {"currencyCode": "EUR"}}
+                        ]
+                    },
+                    "referredProduct": {"externalCatalogId": "c", "externalProductId": "p"},
+                    "email": {"subject": "s", "from": {"username": "u", "displayName": "d"}},
+                    "pushNotifications": {"gatewayTypeOverride": "apns"},
+                    "navigatorId": ID,
+                    "navigatorMessageId": ID,
+                    "flow": {"id": ID, "name": "f", "stepId": "1", "runId": ID},
+                    "journey": {"id": ID, "name": "j", "stepId": "1", "runId": ID},
+                    "campaign": {"id": ID, "name": "c"},
+                },
+                replyTo={"id": "m1", "type": "message"},
+                notification={"any_key": "any"},
+                capFrequency=True,
+                enableLinkTracking=True,
+                ignoreQuietHours=False,
+                tags=["spring", "sale"],
+                shortLinks={"enabled": True, "domain": "example.com"},
+                validity=3600,
+                body={
+                    "type": "text",
+                    "text": {
+                        "text": "Hello",
+                        "attachments": [
+                            {"mediaUrl": "https://example.com/a.pdf", "filename": "a.pdf", "inline": False}
+                        ],
+                        "actions": [{"type": "link", "link": {"text": "Go", "url": "https://example.com"}}],
+                        "metadata": {
+                            "subject": "Sale",
+                            "whatsapp": {"previewUrl": False},
+                            "line": {"emoji": {"items": [{"productId": "1", "emojiId": "2"}]}},
+                            "telegram": {"parseMode": "Markdown"},
+                        },
+                    },
+                },
+            ),
+            options={
+                "sender": {"identifier_value": "Shop", "name": "The Shop"},
+                "receiver": {"identifier_key": "phonenumber"},
+                "meta": {
+                    "extra_information": {"useCase": "marketing", "own_key": {"a": 1}},
+                    "referral": {
+                        "source": "s",
+                        "title": "t",
+                        "text": "x",
+                        "group": "g",
+                        "metadata": {"source_id": "1", "source_url": "u", "media_url": "m", "tracking_id": "2"},
+                    },
+                    "order": {
+                        "products": [
+                            {
+                                "external_catalog_id": "c",
+                                "external_product_id": "p",
+                                "price": {"currency_code": "EUR"},
+                            }
+                        ]
+                    },
+                    "referred_product": {"external_catalog_id": "c", "external_product_id": "p"},
+                    "email": {"subject": "s", "from_": {"username": "u", "display_name": "d"}},
+                    "push_notifications": {"gateway_type_override": "apns"},
+                    "navigator_id": ID,
+                    "navigator_message_id": ID,
+                    "flow": {"id": ID, "name": "f", "step_id": "1", "run_id": ID},
+                    "journey": {"id": ID, "name": "j", "step_id": "1", "run_id": ID},
+                    "campaign": {"id": ID, "name": "c"},
+                },
+                "reply_to": {"id": "m1"},
+                "notification": {"any_key": "any"},
+                "cap_frequency": True,
+                "enable_link_tracking": True,
+                "ignore_quiet_hours": False,
+                "tags": ["Spring", " SALE "],
+                "short_links": {"enabled": True, "domain": "example.com"},
+                "validity": 3600,
+                "text": {
+                    "attachments": [
+                        {"media_url": "https://example.com/a.pdf", "filename": "a.pdf", "inline": False}
+                    ],
+                    "actions": [{"link": {"text": "Go", "url": "https://example.com"}}],
+                    "metadata": {
+                        "whatsapp": {"preview_url": False},
+                        "line": {"emoji": {"items": [{"product_id": "1", "emoji_id": "2"}]}},
+                        "telegram": {"parse_mode": "Markdown"},
+                    },
+                },
+            },
+        ),
+        case(
+            "a bare number",
+            SMS,
+            request(receiver={"contacts": [{"identifierValue": "+12025550101"}]}, body=TEXT_BODY),
+            options={"receiver": {"identifier_key": None}},
+        ),
+        case(
+            "pictures",
+            {**MMS, "subject": "Look", "media": [*MMS["media"], {**VIDEO, "content_type": "image/webp"}]},
+            request(
+                body={
+                    "type": "image",
+                    "image": {
+                        "images": [{"mediaUrl": "https://example.com/a.png"}, {"mediaUrl": VIDEO["url"]}],
+                        "text": "Hello",
+                        "metadata": {"subject": "Look"},
+                    },
+                }
+            ),
+        ),
+        case(
+            "files without a text",
+            {**MMS, "media": [VIDEO, {"url": "https://example.com/b.png", "content_type": "image/png"}]},
+            request(
+                body={
+                    "type": "file",
+                    "file": {
+                        "files": [
+                            {"mediaUrl": VIDEO["url"], "contentType": "video/mp4"},
+                            {"mediaUrl": "https://example.com/b.png", "contentType": "image/png"},
+                        ]
+                    },
+                }
+            ),
+            message=OutboundMessage("run7-000123", "+12025550101", "US"),
+        ),
+        case(
+            "a template",
+            TEMPLATE,
+            request(template={"projectId": PROJECT, "version": "latest", "parameters": []}),
+            message=OutboundMessage("run7-000123", "+12025550101", "US"),
+        ),
+        case(
+            "every option of a template",
+            {
+                **TEMPLATE,
+                "template": {"id": PROJECT, "version": ID, "locale": "en", "fields": {"name": "{{ a }}"}},
+            },
+            request(
+                template={
+                    "projectId": PROJECT,
+                    "version": ID,
+                    "locale": "en",
+                    "parameters": [{"type": "string", "key": "name", "value": "Robert"}],
+                    "name": "n",
+                    "variables": {"own_key": "v"},
+                    "attachments": [{"own_key": 1}],
+                    "shortLinks": {"enabled": False},
+                    "utmParameters": {"utm_source": "sms"},
+                    "settings": {"own_key": True},
+                }
+            ),
+            message=OutboundMessage("run7-000123", "+12025550101", "US", template_fields={"name": "Robert"}),
+            options={
+                "template": {
+                    "name": "n",
+                    "variables": {"own_key": "v"},
+                    "attachments": [{"own_key": 1}],
+                    "short_links": {"enabled": False},
+                    "utm_parameters": {"utm_source": "sms"},
+                    "settings": {"own_key": True},
+                }
+            },
+        ),
+        answered("processing", MessageStatus.ACCEPTED),
+        answered("pending", MessageStatus.ACCEPTED),
+        answered("sent", MessageStatus.SENT),
+        answered("delivered", MessageStatus.DELIVERED),
+        answered("read", MessageStatus.DELIVERED, "read"),
+        answered("rejected", MessageStatus.REJECTED, "rejected"),
+        answered("skipped", MessageStatus.REJECTED, "skipped"),
+        answered("sending_failed", MessageStatus.FAILED, "sending_failed"),
+        answered("delivery_failed", MessageStatus.UNDELIVERED, "delivery_failed", {"failure": None}),
+        answered("deleted", MessageStatus.CANCELLED, "deleted"),
+        answered("a_word_of_tomorrow", MessageStatus.ACCEPTED),
+        answered(None, MessageStatus.ACCEPTED),
+        failed(11001, "bad_request"),
+        failed(11002, "bad_input"),
+        failed(11999, "validation"),
+        failed(12001, "dependency"),
+        failed(12002, "unsupported_type"),
+        failed(12003, "unsupported_destination"),
+        failed(15001, "network_error"),
+        failed(15005, "bad_destination", name="sms-messagebird", source_code="1"),
+        failed(15005, "platform", name="sms-messagebird", source_code="4"),
+        failed(14001, "account_or_policy"),
+        failed(14001, "account_or_policy", {"details": "optional field missing"}),
+        failed(14001, "no_credit", name="accounting", source_code="9"),
+        failed(14999, "opted_out", {"reason": "recipient_opted_out"}),
+        failed(14999, "opted_out", {"details": "Identifier is suppressed"}),
+        failed(15005, "expired", {"details": "Expired"}, name="sms-messagebird", source_code="1"),
+        answered("rejected", MessageStatus.REJECTED, "expired", {"reason": "DLR not received"}),
+    ],
+    errors=[
+        error(422, INVALID_PAYLOAD, RequestRejected, "bad_request", "InvalidPayload"),
+        error(400, {"title": "Bad", "detail": "time range"}, RequestRejected, "bad_request", "400"),
+        error(401, {"code": "Unauthorized"}, CredentialsRejected, "auth", "Unauthorized"),
+        error(402, {}, CreditExhausted, "no_credit", "402"),
+        error(403, {}, CredentialsRejected, "auth", "403"),
+        error(404, {"code": "NotFound"}, RequestRejected, "bad_request", "NotFound"),
+        error(409, {"code": "Conflict"}, RequestRejected, "bad_request", "Conflict"),
+        error(429, {}, ProviderThrottled, "rate_limited", "429"),
+        error(429, {}, ProviderThrottled, "rate_limited", "429", headers={"Retry-After": "3"}, wait=3),
+        error(500, {}, OutcomeUnknown, "server_error", "500"),
+        error(503, {"message": "try later"}, OutcomeUnknown, "server_error", "503"),
+        error(202, {}, OutcomeUnknown, "no_message_id", "202"),
+        error(202, [], OutcomeUnknown, "no_message_id", "202"),
+        ErrorCase(
+            id="no JSON", status=202, body="OK", error=OutcomeUnknown, reason="unreadable_answer", raw_status="202"
+        ),
+        ErrorCase(id="no body", status=202, error=OutcomeUnknown, reason="no_message_id", raw_status="202"),
+        ErrorCase(
+            id="a gateway",
+            status=502,
+            body="<html>",
+            error=OutcomeUnknown,
+            reason="server_error",
+            raw_status="502",
+        ),
+    ],
+    problems=[
+        ProblemCase(id="channel", content={**SMS, "channel": "email"}, problems=[("channel", "email")]),
+        ProblemCase(id="test mode", content={**SMS, "test_mode": True}, problems=[("test_mode", "no simulation")]),
+        ProblemCase(
+            id="two senders",
+            content={**SMS, "sender": "A"},
+            options={"sender": {"identifier_value": "B"}},
+            problems=[("sender", "options.bird.sender")],
+        ),
+        ProblemCase(
+            id="a personal subject", content={**MMS, "subject": "{{ a }}"}, problems=[("subject", "as it stands")]
+        ),
+        ProblemCase(
+            id="no offset",
+            content={**SMS, "send_at": "2026-01-05T12:00:00"},
+            problems=[("schedule.send_at", "offset")],
+        ),
+        ProblemCase(
+            id="too far ahead",
+            content={**SMS, "send_at": IN_FUTURE + timedelta(days=6)},
+            problems=[("schedule.send_at", "35 days")],
+        ),
+        ProblemCase(id="past goes at once", content={**SMS, "send_at": "2026-01-05T12:00:00Z"}, problems=[]),
+        ProblemCase(id="mms without media", content={**SMS, "channel": "mms"}, problems=[("channel", "`media`")]),
+        ProblemCase(id="media as sms", content={**MMS, "channel": "sms"}, problems=[("media", "channel: mms")]),
+        ProblemCase(
+            id="eleven pictures", content={**MMS, "media": MMS["media"] * 11}, problems=[("media", "takes 10")]
+        ),
+        ProblemCase(
+            id="media to Europe",
+            content=MMS,
+            countries=frozenset({"US", "FR", "DE"}),
+            problems=[("media", "DE, FR")],
+        ),
+        ProblemCase(id="media at home", content=MMS, countries=frozenset({"US", "CA"}), problems=[]),
+        ProblemCase(
+            id="a file without type",
+            content={**MMS, "media": [*MMS["media"], VIDEO]},
+            problems=[("media", "content_type")],
+        ),
+        ProblemCase(
+            id="template ids",
+            content={**TEMPLATE, "template": {"id": "welcome", "version": "2"}},
+            problems=[("template.id", "welcome"), ("template.version", "latest")],
+        ),
+        ProblemCase(
+            id="options of another content",
+            content={**TEMPLATE, "subject": "Hi"},
+            options={"short_links": {}, "text": {"attachments": []}},
+            problems=[
+                ("options.bird.short_links", "template.short_links"),
+                ("subject", "template"),
+                ("options.bird.text", "template"),
+            ],
+        ),
+        ProblemCase(
+            id="template options without template",
+            content=SMS,
+            options={"template": {"name": "n"}},
+            problems=[("options.bird.template", "no `template`")],
+        ),
+        ProblemCase(
+            id="cap without marketing",
+            content=SMS,
+            options={"cap_frequency": True},
+            problems=[("options.bird.cap_frequency", "marketing")],
+        ),
+        ProblemCase(
+            id="cap for bare numbers",
+            content={**SMS, "purpose": "marketing"},
+            options={
+                "cap_frequency": True,
+                "meta": {"extra_information": {"useCase": "marketing"}},
+                "receiver": {"identifier_key": None},
+            },
+            problems=[("options.bird.cap_frequency", "contacts")],
+        ),
+        ProblemCase(
+            id="use case against purpose",
+            content={**SMS, "purpose": "marketing"},
+            options={"meta": {"extra_information": {"useCase": "transactional"}}},
+            problems=[("options.bird.meta.extra_information.useCase", "contradicts")],
+        ),
+    ],
+)

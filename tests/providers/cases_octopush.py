@@ -1,0 +1,373 @@
+"""Octopush's wire, as its pages have it."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from tasks.messaging.content import Content
+from tasks.messaging.statuses import MessageStatus
+from tasks.providers.base import Batch, BatchReceipt, OutboundMessage, SendOutcome
+from tasks.providers.errors import (
+    CredentialsRejected,
+    CreditExhausted,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderThrottled,
+    RequestRejected,
+)
+from tests.providers.cases import SECRET, ErrorCase, ProblemCase, ProviderCases, RequestCase
+
+SMS = {"channel": "sms", "purpose": "transactional", "text": "Hello"}
+MARKETING = {"channel": "sms", "purpose": "marketing", "text": "Sale! STOP au XXXXX"}
+
+# Far enough ahead for any run of the tests; Paris time, because the offset has to survive.
+IN_FUTURE = (
+    (datetime.now(UTC) + timedelta(days=30)).astimezone(timezone(timedelta(hours=1))).replace(microsecond=0)
+)
+
+DEFAULTS = {
+    "type": "sms_premium",
+    "purpose": "alert",
+    "with_replies": False,
+    "simulation_mode": False,
+    "auto_delete_optout_contacts": True,
+    "auto_optimize_text": False,
+}
+
+ANSWER = (
+    '{"sms_ticket": "sms_5f3fbce61266e", "number_of_contacts": 2, "total_cost": 0.1002,'
+    ' "number_of_sms_needed": 2, "residual_credit": 50.75, "message": "ok"}'
+)
+RECEIPT = BatchReceipt("sms_5f3fbce61266e", 2, Decimal("0.1002"), Decimal("50.75"))
+SHORT_ANSWER = '{"sms_ticket": "sms_1", "number_of_contacts": 1, "total_cost": 0}'
+SHORT_RECEIPT = BatchReceipt("sms_1", 1, Decimal(0))
+
+
+def outcome(
+    reference: str,
+    status: MessageStatus = MessageStatus.ACCEPTED,
+    receipt: BatchReceipt = SHORT_RECEIPT,
+    cost: str | None = "0",
+) -> SendOutcome:
+    return SendOutcome(
+        reference, status, receipt.ticket, cost=None if cost is None else Decimal(cost), batch=receipt
+    )
+
+
+def one(reference: str = "m-1", text: str = "Hello") -> list[OutboundMessage]:
+    return [OutboundMessage(reference, "+4917139200001", "DE", text)]
+
+
+def request(**fields: Any) -> dict[str, Any]:
+    recipients = [{"phone_number": "+4917139200001"}]
+    return {"text": "Hello", "recipients": recipients, "list_name": "m-1", **DEFAULTS, **fields}
+
+
+def error(
+    status: int, code: object, error: type[ProviderError], reason: str, *, wait: float | None = None
+) -> ErrorCase:
+    body = {"message": "Some words."} if code is None else {"code": code, "message": "Some words."}
+    raw = str(status if code is None else code)
+    return ErrorCase(
+        id=f"{status}-{code!r}",
+        status=status,
+        body=json.dumps(body),
+        error=error,
+        reason=reason,
+        raw_status=raw,
+        retry_after_seconds=wait,
+    )
+
+
+BAD_REQUEST_CODES = [100, 102, 103, 106, 107, 110, 111, 112, 115, 116, 119, 123, 124]
+
+CASES = ProviderCases(
+    credentials={
+        "base_url": "https://octopush.example.com/v1/public",
+        "api_login": "me@example.com",
+        "api_key": SECRET,
+    },
+    secrets=(SECRET, "me@example.com"),
+    url="https://octopush.example.com/v1/public/sms-campaign/send",
+    headers={"api-login": "me@example.com", "api-key": SECRET, "content-type": "application/json"},
+    requests=[
+        RequestCase(
+            id="a batch with placeholders",
+            content=Content.model_validate(MARKETING),
+            messages=[
+                OutboundMessage("m-1", "+4917139200001", "DE", placeholder_values={"first_name": "Ada"}),
+                OutboundMessage("m-2", "+12025550101", "US", placeholder_values={"first_name": "Élodie"}),
+            ],
+            batch=Batch("run7-000001", "Hi {first_name}! STOP au XXXXX"),
+            request={
+                "text": "Hi {first_name}! STOP au XXXXX",
+                "recipients": [
+                    {"phone_number": "+4917139200001", "first_name": "Ada"},
+                    {"phone_number": "+12025550101", "first_name": "Élodie"},
+                ],
+                "list_name": "run7-000001",
+                **DEFAULTS,
+                "purpose": "wholesale",
+            },
+            answer=ANSWER,
+            outcomes=[
+                outcome("m-1", receipt=RECEIPT, cost="0.0501"),
+                outcome("m-2", receipt=RECEIPT, cost="0.0501"),
+            ],
+        ),
+        RequestCase(
+            id="a single message with a text of its own",
+            content=Content.model_validate(SMS),
+            messages=one(),
+            request=request(),
+            status=201,
+            answer=SHORT_ANSWER,
+            outcomes=[outcome("m-1")],
+        ),
+        RequestCase(
+            id="every option",
+            content=Content.model_validate({**SMS, "sender": "Shop"}),
+            options={
+                "type": "sms_low_cost",
+                "sender": "Shop",
+                "with_replies": True,
+                "auto_delete_optout_contacts": False,
+                "auto_optimize_text": True,
+                "recipient_tracking": True,
+                "send_request_id": True,
+                "stop_mention": None,
+                "stop_mention_low_cost": None,
+            },
+            messages=one(),
+            request=request(
+                type="sms_low_cost",
+                sender="Shop",
+                with_replies=True,
+                auto_delete_optout_contacts=False,
+                auto_optimize_text=True,
+                recipient_tracking=True,
+                request_id="m-1",
+            ),
+            answer=SHORT_ANSWER,
+            outcomes=[outcome("m-1")],
+        ),
+        RequestCase(
+            id="scheduled, with its offset",
+            content=Content.model_validate({**SMS, "send_at": IN_FUTURE}),
+            messages=one(),
+            request=request(send_at=IN_FUTURE.isoformat()),
+            answer=SHORT_ANSWER,
+            outcomes=[outcome("m-1", MessageStatus.SCHEDULED)],
+        ),
+        RequestCase(
+            id="a time that has passed means now",
+            content=Content.model_validate({**SMS, "send_at": "2026-01-05T12:00:00+01:00"}),
+            messages=one(),
+            request=request(),
+            answer=SHORT_ANSWER,
+            outcomes=[outcome("m-1")],
+        ),
+        RequestCase(
+            id="simulated: costs nothing",
+            content=Content.model_validate({**SMS, "test_mode": True}),
+            messages=one(),
+            request=request(simulation_mode=True),
+            answer=SHORT_ANSWER.replace(": 0", ": 0.05"),
+            outcomes=[outcome("m-1", receipt=BatchReceipt("sms_1", 1, Decimal("0.05")), cost=None)],
+        ),
+        RequestCase(
+            id="a dropped recipient is not named, so nobody has a price",
+            content=Content.model_validate(SMS),
+            messages=[*one(), *one("m-2")],
+            batch=Batch("m-1", "Hello"),
+            request=request(recipients=[{"phone_number": "+4917139200001"}] * 2),
+            answer=SHORT_ANSWER,
+            outcomes=[outcome("m-1", cost=None), outcome("m-2", cost=None)],
+        ),
+        RequestCase(
+            id="older answers and absurd numbers",
+            content=Content.model_validate(SMS),
+            messages=one(),
+            request=request(),
+            answer='{"sms_ticket": "sms_1", "number_of_contacts": true,'
+            ' "total_cost": 1e99999, "residual_credit": "9.5"}',
+            outcomes=[outcome("m-1", receipt=BatchReceipt("sms_1", None, None, Decimal("9.5")), cost=None)],
+        ),
+        RequestCase(
+            id="what Octopush would silently drop or change is left out",
+            content=Content.model_validate(SMS),
+            messages=[
+                OutboundMessage("m-1", "4917139200001", placeholder_values={"param1": "A"}),
+                OutboundMessage("m-2", "+4917139200001", placeholder_values={"param1": ""}),
+                OutboundMessage("m-3", "+4917139200001", placeholder_values={"param1": "B"}),
+                OutboundMessage("m-4", "+4917139200001", placeholder_values={"param1": "x" * 51}),
+                OutboundMessage("m-5", "+4917139200001", placeholder_values={"param1": " "}),
+            ],
+            batch=Batch("m-1", "{param1}"),
+            request=request(text="{param1}", recipients=[{"phone_number": "+4917139200001", "param1": "B"}]),
+            answer=SHORT_ANSWER,
+            outcomes=[
+                SendOutcome("m-1", MessageStatus.FAILED, reason="invalid_address"),
+                SendOutcome("m-2", MessageStatus.FAILED, reason="missing_value"),
+                outcome("m-3"),
+                SendOutcome("m-4", MessageStatus.FAILED, reason="too_long"),
+                SendOutcome("m-5", MessageStatus.FAILED, reason="empty_text"),
+            ],
+        ),
+        RequestCase(
+            id="nothing is sent when nothing is left",
+            content=Content.model_validate(SMS),
+            messages=one(text="x" * 1225),
+            request=None,
+            outcomes=[SendOutcome("m-1", MessageStatus.FAILED, reason="too_long")],
+        ),
+        RequestCase(
+            id="a text that looks like a placeholder would be filled in",
+            content=Content.model_validate(SMS),
+            messages=one(text="Use {param1}"),
+            request=None,
+            outcomes=[SendOutcome("m-1", MessageStatus.FAILED, reason="missing_value")],
+        ),
+    ],
+    errors=[
+        *(
+            error(400, code, CredentialsRejected, "auth")
+            for code in [101, 108, 109, 113, 114, *range(201, 211), 300]
+        ),
+        *(error(400, code, CreditExhausted, "no_credit") for code in (104, 105)),
+        *(error(400, code, RequestRejected, "bad_request") for code in BAD_REQUEST_CODES),
+        *(error(400, code, RequestRejected, "stop_mention_missing") for code in (121, 122)),
+        *(error(400, code, RequestRejected, "bad_destination") for code in (117, 150, 151, 152)),
+        *(error(400, code, OutcomeUnknown, "duplicate_request") for code in (120, 133)),
+        error(400, 132, OutcomeUnknown, "already_sent"),
+        *(error(400, code, RequestRejected, "bad_request") for code in [*range(301, 307), 131]),
+        *(error(400, code, ProviderThrottled, "rate_limited", wait=2) for code in (126, 127, 129, 130)),
+        *(error(400, code, ProviderThrottled, "rate_limited", wait=60) for code in (128, 153)),
+        *(error(400, code, OutcomeUnknown, "server_error") for code in (125, 308, 500, 501)),
+        error(400, "121", RequestRejected, "stop_mention_missing"),
+        error(400, 999, RequestRejected, "bad_request"),
+        error(400, None, RequestRejected, "bad_request"),
+        error(401, None, CredentialsRejected, "auth"),
+        error(402, None, CreditExhausted, "no_credit"),
+        error(403, None, CredentialsRejected, "auth"),
+        error(429, None, ProviderThrottled, "rate_limited", wait=60),
+        error(500, None, OutcomeUnknown, "server_error"),
+        error(503, 121, OutcomeUnknown, "server_error"),
+        error(200, 121, RequestRejected, "stop_mention_missing"),
+        error(200, 104, CreditExhausted, "no_credit"),
+        error(200, 999, OutcomeUnknown, "no_ticket"),
+        error(200, None, OutcomeUnknown, "no_ticket"),
+        ErrorCase(
+            id="Retry-After",
+            status=429,
+            headers={"Retry-After": "9"},
+            error=ProviderThrottled,
+            reason="rate_limited",
+            raw_status="429",
+            retry_after_seconds=9,
+        ),
+        ErrorCase(id="no body", status=200, error=OutcomeUnknown, reason="no_ticket", raw_status="200"),
+        ErrorCase(id="a list", status=200, body="[]", error=OutcomeUnknown, reason="no_ticket", raw_status="200"),
+        ErrorCase(
+            id="no JSON", status=200, body="OK", error=OutcomeUnknown, reason="unreadable_answer", raw_status="200"
+        ),
+    ],
+    problems=[
+        ProblemCase(
+            id="channel and content",
+            content={
+                "channel": "mms",
+                "purpose": "transactional",
+                "media": [{"url": "https://example.com/a.png"}],
+            },
+            problems=[("channel", "mms"), ("media", "`text` only")],
+        ),
+        ProblemCase(
+            id="a provider's template",
+            content={"channel": "sms", "purpose": "transactional", "template": {"id": "1"}},
+            problems=[("template", "`text` only")],
+        ),
+        ProblemCase(id="subject", content={**SMS, "subject": "Hi"}, problems=[("subject", "SMS")]),
+        ProblemCase(
+            id="two senders",
+            content={**SMS, "sender": "Shop"},
+            options={"sender": "Store"},
+            problems=[("sender", "options.octopush.sender")],
+        ),
+        *(
+            ProblemCase(id=f"sender {sender}", content={**SMS, "sender": sender}, problems=[("sender", words)])
+            for sender, words in [
+                ("My Shop", "space"),
+                ("ab", "3 to 11"),
+                ("a" * 12, "3 to 11"),
+                ("Café", "3 to 11"),
+                ("Shop!", "3 to 11"),
+            ]
+        ),
+        ProblemCase(
+            id="a sender that France does not see",
+            content={**SMS, "sender": "Shop"},
+            options={"with_replies": True},
+            countries=frozenset({"FR", "DE"}),
+            problems=[("sender", "short number")],
+        ),
+        ProblemCase(
+            id="a sender that is seen elsewhere",
+            content={**SMS, "sender": "Shop"},
+            options={"with_replies": True},
+            countries=frozenset({"DE"}),
+            problems=[],
+        ),
+        ProblemCase(id="long text", content={**SMS, "text": "x" * 1225}, problems=[("text", "1224")]),
+        ProblemCase(id="longest text", content={**SMS, "text": "x" * 1224}, problems=[]),
+        ProblemCase(
+            id="a template is measured later", content={**SMS, "text": "{{ a }}" + "x" * 1224}, problems=[]
+        ),
+        ProblemCase(
+            id="single braces", content={**SMS, "text": "Hi {first_name}"}, problems=[("text", "{{ first_name }}")]
+        ),
+        ProblemCase(id="double braces", content={**SMS, "text": "Hi {{first_name}} {name}"}, problems=[]),
+        ProblemCase(
+            id="no offset",
+            content={**SMS, "send_at": "2026-01-05T12:00:00"},
+            problems=[("schedule.send_at", "offset")],
+        ),
+        ProblemCase(
+            id="STOP mention missing",
+            content={**MARKETING, "text": "Sale! STOP au 36180"},
+            countries=frozenset({"FR"}),
+            problems=[("text", "`STOP au XXXXX`")],
+        ),
+        ProblemCase(
+            id="STOP mention in other letters",
+            content={**MARKETING, "text": "Sale! Stop au XXXXX"},
+            countries=frozenset({"FR"}),
+            problems=[("text", "exactly so")],
+        ),
+        ProblemCase(id="STOP mention", content=MARKETING, countries=frozenset({"FR"}), problems=[]),
+        ProblemCase(
+            id="STOP mention of low cost",
+            content=MARKETING,
+            options={"type": "sms_low_cost"},
+            countries=frozenset({"FR"}),
+            problems=[("text", "`no PUB=STOP`")],
+        ),
+        ProblemCase(
+            id="STOP mention of one's own",
+            content={**MARKETING, "text": "Sale! STOP au 36180"},
+            options={"stop_mention": "STOP au 36180"},
+            countries=frozenset({"FR"}),
+            problems=[],
+        ),
+        ProblemCase(
+            id="STOP check switched off",
+            content={**MARKETING, "text": "Sale!"},
+            options={"stop_mention": None},
+            countries=frozenset({"FR"}),
+            problems=[],
+        ),
+        ProblemCase(id="STOP outside France", content={**MARKETING, "text": "Sale!"}, problems=[]),
+        ProblemCase(id="STOP in an alert", content=SMS, countries=frozenset({"FR"}), problems=[]),
+    ],
+)
