@@ -11,6 +11,8 @@ from deployments.sandbox.app import create_app
 from deployments.sandbox.server import build_server, open_socket, url_of
 from deployments.sandbox.settings import SandboxSettings, SettingsError
 
+MAX_PORT = 65535
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve the sandbox until SIGINT or SIGTERM.
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deployments.sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=8765, help="0 takes any free port (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8765, help="0 takes any free port (default: %(default)s)")
     parser.add_argument("--host", type=_loopback, default="127.0.0.1", help="a loopback address")
     parser.add_argument("--settings", type=Path, metavar="FILE.json", help="switches, in the form of /settings")
     parser.add_argument(
@@ -49,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"a number from 0 to {MAX_PORT}")
+    return int(text)
 
 
 def _loopback(host: str) -> str:

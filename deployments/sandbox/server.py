@@ -16,6 +16,8 @@ from deployments.sandbox.clock import Clock
 from deployments.sandbox.faults import ABORT_CONNECTION
 from deployments.sandbox.settings import SandboxSettings
 
+BACKLOG = 2048
+
 
 class AbortableProtocol(H11Protocol):
     """uvicorn's protocol, with the connection's `abort` in the ASGI `state`.
@@ -60,9 +62,18 @@ def open_socket(host: str, port: int) -> socket.socket:
     Raises:
         OSError: The port is taken, or the host is not an address of this machine.
     """
-    return socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Not socket.create_server: it leaves the protocol number 0, and asyncio then does not set TCP_NODELAY. Answers
+    # go out in two writes, so each would wait 40 ms for the client's delayed ACK.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def url_of(listening: socket.socket) -> str:

@@ -277,7 +277,6 @@ class BirdSandbox(ProviderSandbox[BirdSettings]):
     def _matching(self, request: Request, query: ListQuery, now: float) -> Iterable[tuple[int, BirdMessage]]:
         """The messages that a query asks for, newest first."""
         messages = cast("list[BirdMessage]", self.ledger.recipients)
-        workspace, channel = request.path_params["workspace"], request.path_params["channel"]
         newest = min(query.end_at, now - self.settings.list_lag)
         if query.address is not None:
             places: Iterable[int] = self._by_address.newest_first(query.address)
@@ -292,18 +291,24 @@ class BirdSandbox(ProviderSandbox[BirdSettings]):
             if (
                 (query.before_place is None or place < query.before_place)
                 and message.received_at <= newest
-                and (message.channel, message.workspace) == (channel, workspace)
+                and self._is_in_path(request, message)
                 and query.reference in {None, message.reference}
                 and query.status in {None, self.status_of(message)}
             ):
                 yield place, message
 
+    @staticmethod
+    def _is_in_path(request: Request, message: BirdMessage) -> bool:
+        workspace, channel = request.path_params["workspace"], request.path_params["channel"]
+        return (message.workspace, message.channel) == (workspace, channel)
+
     async def _read(self, request: Request) -> Response:
         place = self._ids.place(request.path_params["message"])
         messages = cast("list[BirdMessage]", self.ledger.recipients)
-        if place is None or place >= len(messages) or messages[place].channel != request.path_params["channel"]:
+        message = messages[place] if place is not None and place < len(messages) else None
+        if message is None or not self._is_in_path(request, message):
             raise BirdError(404, "There is no such message")
-        return json_answer(self._shown(messages[place], self.clock.now()))
+        return json_answer(self._shown(message, self.clock.now()))
 
     async def _list_channels(self, request: Request) -> Response:
         channel = {
