@@ -16,7 +16,6 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import select
 
 DEMO_DIRECTORY = Path("data/demo")
 CAMPAIGNS = ("data/campaigns/octopush-spring-sale.yaml", "data/campaigns/bird-delivery-notice.yaml")
@@ -115,22 +114,15 @@ def compare_with_truth(truth: dict[str, dict[str, list[dict[str, str]]]]) -> lis
     Args:
         truth: The sandbox's `/truth`.
     """
-    from tasks.messaging.statuses import HANDED_OVER_STATUSES  # noqa: PLC0415
-    from tasks.store.account import read_account  # noqa: PLC0415
+    from tasks.store.account import handed_over_addresses, read_account  # noqa: PLC0415
+    from tasks.store.runs import list_runs  # noqa: PLC0415
     from tasks.store.session import Ledger  # noqa: PLC0415
-    from tasks.store.tables import CampaignRun, Message  # noqa: PLC0415
 
     comparisons = []
     with Ledger() as ledger, ledger.reading() as connection:
-        for run_id in connection.execute(select(CampaignRun.id).order_by(CampaignRun.id)).scalars():
-            account = read_account(connection, run_id)
-            handed_over = set(
-                connection.execute(
-                    select(Message.address).where(
-                        Message.run_id == run_id, Message.status.in_(HANDED_OVER_STATUSES)
-                    )
-                ).scalars()
-            )
+        for run in list_runs(connection):
+            account = read_account(connection, run.id)
+            handed_over = handed_over_addresses(connection, run.id)
             of_provider = truth[account.provider]
             received = Counter(recipient["address"] for recipient in of_provider["recipients"])
             comparisons.append(
@@ -155,35 +147,30 @@ def show_comparisons(comparisons: Sequence[Comparison], console: Console) -> Non
     table = Table(show_edge=False, pad_edge=False)
     for title in (
         "provider",
-        "rows read",
+        "rows",
         "excluded",
-        "handed over (ledger)",
-        "received (sandbox)",
+        "ledger",
+        "sandbox",
         "missing",
-        "unexpected",
+        "excess",
         "twice",
         "objections",
         "",
     ):
-        table.add_column(title, justify="left" if title in {"provider", ""} else "right")
+        table.add_column(title, justify="left" if title in {"provider", ""} else "right", no_wrap=True)
     for row in comparisons:
-        table.add_row(
-            row.provider,
-            *(
-                f"{count:,}"
-                for count in (
-                    row.rows_read,
-                    row.excluded,
-                    row.in_ledger,
-                    row.received,
-                    row.missing,
-                    row.unexpected,
-                    row.twice,
-                    row.objections,
-                )
-            ),
-            "[green]ledger = truth[/]" if row.agrees else "[bold red]THEY DIFFER[/]",
+        counts = (
+            row.rows_read,
+            row.excluded,
+            row.in_ledger,
+            row.received,
+            row.missing,
+            row.unexpected,
+            row.twice,
+            row.objections,
         )
+        verdict = "[green]agree[/]" if row.agrees else "[bold red]DIFFER[/]"
+        table.add_row(row.provider, *(f"{count:,}" for count in counts), verdict)
     console.print(table)
 
 

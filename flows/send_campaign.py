@@ -6,9 +6,9 @@ From the command line `python -m flows.send_campaign data/campaigns/NAME.yaml`; 
 
 import sys
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from prefect import flow
-from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.parameters import Campaign, CampaignError
@@ -53,7 +53,7 @@ def send_campaign(
     dry_run: bool = False,
     approve: str | None = None,
     chunk_size: int = DEFAULT_CHUNK_SIZE,
-) -> RunAccount | Plan | State[RunAccount]:
+) -> RunAccount | Plan:
     """Send a campaign, or resume it where it stopped.
 
     Args:
@@ -114,15 +114,18 @@ def _explain_disapproval(approved: str | None, prepared: PreparedAudience) -> st
     )
 
 
-def _hand_over(run_id: int) -> RunAccount | State[RunAccount]:
+def _hand_over(run_id: int) -> RunAccount:
     with owned_run(run_id) as ownership:
         ownership.error = hand_over_run(run_id, ownership.owner)
     account = publish_report(run_id)
     if ownership.error is not None:
         raise RunStopped(ownership.error, account)
     if any(account.statuses.get(status) for status in NOT_WELL):
-        return Completed(name="PartlySent", message=f"{account.key}: some messages need attention", data=account)
-    return Completed(message=f"{account.key}: {account.handed_over} messages handed over", data=account)
+        final = Completed(name="PartlySent", message=f"{account.key}: some messages need attention", data=account)
+    else:
+        final = Completed(message=f"{account.key}: {account.handed_over} messages handed over", data=account)
+    # A flow that returns a state ends in it, and its caller gets the state's data.
+    return cast("RunAccount", final)
 
 
 if __name__ == "__main__":

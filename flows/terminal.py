@@ -19,6 +19,7 @@ from rich.table import Table
 from flows.parameters import CampaignError, read_campaign
 from flows.send_campaign import NOT_WELL, NotApproved, RunStopped, check_campaign, send_campaign
 from tasks.contacts.columns import ColumnError
+from tasks.contacts.masking import mask_text
 from tasks.datasets.readers import DatasetError
 from tasks.dispatch import request_stop
 from tasks.messaging.templates import TemplateError
@@ -72,7 +73,7 @@ def show_prefect_logs(*, verbose: bool) -> None:
         handler.setLevel(logging.CRITICAL + 1)
 
 
-def exit_code_of(work: Callable[[], ExitCode], console: Console) -> ExitCode:
+def exit_code_of(work: Callable[[], ExitCode], console: Console, *, verbose: bool) -> ExitCode:
     """Run a command, and turn what it raises into one clear message and an exit code."""
     try:
         return work()
@@ -82,6 +83,16 @@ def exit_code_of(work: Callable[[], ExitCode], console: Console) -> ExitCode:
     except RunStopped as error:
         show_account(error.account, console)
         console.print(f"[bold red]Stopped.[/] {escape(str(error))}", soft_wrap=True)
+        return ExitCode.STOPPED
+    except Exception as error:  # noqa: BLE001  # exit code 1 would say "done", which is not true
+        console.print(
+            f"[bold red]Stopped by a fault of Rollcall.[/] {type(error).__name__}: {escape(mask_text(str(error)))}"
+        )
+        console.print(
+            "What was handed over is in the ledger; the same command resumes. --verbose shows where it was."
+        )
+        if verbose:
+            console.print_exception()
         return ExitCode.STOPPED
 
 
@@ -149,14 +160,16 @@ def show_account(account: RunAccount, console: Console) -> None:
     for status, count in account.statuses.items():
         style = "yellow" if status in NOT_WELL else "green"
         table.add_row(f"{count:,}", f"[{style}]{status}[/]", STATUS_MEANINGS[status])
-    for reason, count in account.exclusions.items():
-        table.add_row(f"{count:,}", f"[dim]{reason}[/]", "[dim]excluded[/]")
+    for why, count in account.exclusions.items():
+        table.add_row(f"{count:,}", f"[dim]{why}[/]", "[dim]excluded[/]")
     closes = "balance closed" if account.is_balanced else "[bold red]THE ACCOUNT DOES NOT CLOSE[/]"
     table.add_row(f"{account.messages + account.excluded:,}", "[bold]accounted for[/]", closes)
     console.print(table)
     for (status, reason, raw), count in account.troubles.items():
         said = f" (the provider said {escape(raw)})" if raw else ""
         console.print(f"  {count:,} {status}: {escape(reason)}{said}")
+    for error in account.errors:
+        console.print(f"  [yellow]{escape(error)}[/]", soft_wrap=True)
     facts = [f"{account.parts:,} SMS parts"]
     if account.cost:
         facts.append(f"cost {account.cost:.2f}")
@@ -232,4 +245,4 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
         console.print(f"{time.monotonic() - started:.1f} s")
         return ExitCode.ATTENTION if any(map(result.statuses.get, NOT_WELL)) else ExitCode.DONE
 
-    return exit_code_of(work, console)
+    return exit_code_of(work, console, verbose=options.verbose)

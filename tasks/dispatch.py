@@ -73,6 +73,7 @@ class ChunkReport:
         stop_message: The same for a person.
         may_be_retried: It stopped for a reason that may pass by itself.
         faults: Errors of ours; what they touched is `unknown`.
+        first_error: What the provider said to the first request that it did not accept.
     """
 
     chunk_id: int
@@ -82,6 +83,7 @@ class ChunkReport:
     stop_message: str | None = None
     may_be_retried: bool = False
     faults: list[Exception] = field(default_factory=list)
+    first_error: str | None = None
 
     def stop(self, reason: str, message: str, *, may_be_retried: bool = False) -> None:
         """Let nothing more of the chunk be sent; the first reason counts."""
@@ -157,7 +159,7 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
             )
         finally:
             with ledger.writing() as connection:
-                outbox.release_chunk(connection, chunk_id, error=report.stop_message)
+                outbox.release_chunk(connection, chunk_id, error=report.stop_message or report.first_error)
     if report.may_be_retried:
         raise ChunkNotHandedOver(report)
     return report
@@ -317,6 +319,7 @@ class _ChunkSender:
             batch = None if request.batch_text is None else Batch(request.reference, request.batch_text)
             outcomes = await self._provider.send(outbound, batch)
         except ProviderError as error:
+            self._report.first_error = self._report.first_error or str(error)
             if error.stops_run:
                 self._report.stop(error.reason, str(error), may_be_retried=error.retryable)
             return outcomes_of_error(request, error), _request_of_error(request_id, error)

@@ -89,6 +89,7 @@ def account_as_markdown(account: RunAccount) -> str:
                 ((status, why, raw or "", f"{n:,}") for (status, why, raw), n in account.troubles.items()),
             ),
         ]
+        sections += [f"> {error}" for error in account.errors]
     if account.dropped_unnamed:
         sections.append(f"The provider left {account.dropped_unnamed:,} recipients out without saying which.")
     sections += [

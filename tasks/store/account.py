@@ -6,11 +6,12 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, select
 
-from tasks.messaging.statuses import ExclusionReason, MessageStatus
+from tasks.messaging.statuses import HANDED_OVER_STATUSES, ExclusionReason, MessageStatus
 from tasks.store import runs
-from tasks.store.tables import Exclusion, Message, ProviderRequest, RunState
+from tasks.store.tables import Chunk, Exclusion, Message, ProviderRequest, RunState
 
-_MESSAGE = Message.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+_CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+_MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
 _EXCLUSION = Exclusion.__table__  # type: ignore[attr-defined]  # the same
 _REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
 
@@ -24,6 +25,7 @@ class RunAccount:
         exclusions: Excluded rows by reason.
         troubles: Messages by (status, reason, the provider's own word), of those that have a reason.
         countries: By country of the number: messages, parts, and cost as far as the provider told it.
+        errors: What the provider said to requests that it did not accept, the first of each chunk.
         dropped_unnamed: Recipients that a provider left out of a request without saying which.
         residual_credit: What the provider said last.
     """
@@ -40,6 +42,7 @@ class RunAccount:
     exclusions: dict[ExclusionReason, int]
     troubles: dict[tuple[MessageStatus, str, str | None], int]
     countries: dict[str, tuple[int, int, Decimal]]
+    errors: list[str]
     dropped_unnamed: int
     residual_credit: Decimal | None
 
@@ -95,6 +98,9 @@ def read_account(connection: Connection, run_id: int) -> RunAccount:
         .group_by(_MESSAGE.c.country)
         .order_by(func.count().desc())
     )
+    errors = connection.execute(
+        select(_CHUNK.c.error).where(_CHUNK.c.run_id == run_id, _CHUNK.c.error.is_not(None)).distinct()
+    ).scalars()
     dropped = connection.execute(
         select(func.sum(_REQUEST.c.size - _REQUEST.c.accepted_count)).where(_REQUEST.c.run_id == run_id)
     ).scalar_one()
@@ -120,6 +126,18 @@ def read_account(connection: Connection, run_id: int) -> RunAccount:
             country or "": (count, int(parts or 0), Decimal(cost or 0))
             for country, count, parts, cost in countries
         },
+        errors=list(errors),
         dropped_unnamed=int(dropped or 0),
         residual_credit=credit,
+    )
+
+
+def handed_over_addresses(connection: Connection, run_id: int) -> set[str]:
+    """The addresses of a run whose message the provider surely has, or had."""
+    return set(
+        connection.execute(
+            select(_MESSAGE.c.address).where(
+                _MESSAGE.c.run_id == run_id, _MESSAGE.c.status.in_(HANDED_OVER_STATUSES)
+            )
+        ).scalars()
     )

@@ -79,6 +79,11 @@ def get_run(connection: Connection, run_id: int) -> RunRecord:
     return RunRecord(*found)
 
 
+def list_runs(connection: Connection) -> list[RunRecord]:
+    """All runs, oldest first."""
+    return [RunRecord(*found) for found in connection.execute(select(*_RECORD_COLUMNS).order_by(_RUN.c.id))]
+
+
 def create_run(
     connection: Connection,
     *,
