@@ -44,9 +44,7 @@ US_AREA_CODES = {
     "Atlanta": "404 470 678 770",
     "Miami": "305 786",
     "Portland": "503 971",
-    "Las Vegas": "702 725",
     "Minneapolis": "612 651",
-    "Nashville": "615 629",
     "Austin": "512 737",
     "Columbus": "614 380",
     "Charlotte": "704 980",
@@ -139,8 +137,7 @@ def _international(joint: str) -> Spelling:
 
 
 def _national(joint: str) -> Spelling:
-    trunk = {"US": "", "CA": ""}
-    return lambda phone: trunk.get(phone.country, "0") + joint.join(phone.groups)
+    return lambda phone: ("" if phone.calling_code == "1" else "0") + joint.join(phone.groups)
 
 
 SPELLINGS: tuple[Spelling, ...] = (
@@ -164,11 +161,20 @@ NANP_SPELLINGS: tuple[Spelling, ...] = (
 )
 EUROPEAN_SPELLINGS: tuple[Spelling, ...] = (
     *SPELLINGS,
-    lambda phone: phone.e164[1:],  # the + was lost
     lambda phone: f"00{phone.calling_code}{''.join(phone.groups)}",
     lambda phone: f"00{phone.calling_code} {' '.join(phone.groups)}",
     lambda phone: f"0{phone.groups[0]}/{''.join(phone.groups[1:])}",
 )
+
+
+SPELLINGS_BY_COUNTRY: dict[str, tuple[Spelling, ...]] = {
+    "US": NANP_SPELLINGS,
+    "CA": NANP_SPELLINGS,
+    "AU": SPELLINGS,  # Australians dial 0011, and nobody writes it
+    # Not without its +: 491713920012 is a national German number too, and that one may be somebody's.
+    "DE": EUROPEAN_SPELLINGS,
+    **dict.fromkeys(("SE", "GB", "FR"), (*EUROPEAN_SPELLINGS, lambda phone: phone.e164[1:])),
+}
 
 
 def north_american_numbers() -> list[Phone]:
@@ -266,14 +272,11 @@ class ListMaker:
     ) -> Row:
         self._people += 1
         first_name, last_name = self._pick(*FIRST_NAMES), self._pick(*LAST_NAMES)
-        spellings = NANP_SPELLINGS if phone.calling_code == "1" else EUROPEAN_SPELLINGS
-        if phone.country == "AU":
-            spellings = SPELLINGS  # Australians dial 0011, and nobody writes it
         return [
             "",
             self._as_typed(first_name),
             last_name,
-            self._random.choice(spellings)(phone) if mobile is None else mobile,
+            self._random.choice(SPELLINGS_BY_COUNTRY[phone.country])(phone) if mobile is None else mobile,
             self._email(first_name, last_name),
             self._pick(*COUNTRY_WORDS[phone.country]),
             phone.city or self._pick(*CITIES[phone.country]),
