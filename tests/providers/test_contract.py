@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.messaging.content import Content, ContentKind
-from tasks.providers.base import Provider
+from tasks.providers.base import Provider, ProviderCredentials, ProviderOptions
 from tasks.providers.errors import (
     ConfigurationError,
     OutcomeUnknown,
@@ -214,6 +214,18 @@ async def test_no_secret_and_no_address_is_shown_even_if_the_server_quotes_them(
         assert hidden not in shown
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+@every_provider
+def test_an_adapter_takes_only_its_own_credentials_and_options(name: str) -> None:
+    provider, case = load_provider(name), CASES[name].requests[0]
+    credentials = provider.Credentials(**CASES[name].credentials)
+    with pytest.raises(TypeError):
+        provider(credentials, case.content, ProviderOptions())
+    with pytest.raises(TypeError):
+        provider(ProviderCredentials(), case.content, provider.Options())
+    with pytest.raises(TypeError):
+        provider.find_problems(case.content, ProviderOptions())
 
 
 @every_provider

@@ -405,3 +405,14 @@ def test_a_key_that_no_header_can_carry_is_a_configuration_error_that_does_not_s
         HttpClient("https://api.example.com", headers={"api-key": key}, max_requests_in_flight=1)
     assert KEY not in str(caught.value)
     assert "api-key" in str(caught.value)
+
+
+def test_a_proxy_that_cannot_be_used_is_a_configuration_error_that_does_not_show_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"gopher://user:{KEY}@proxy.example.com")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(ConfigurationError) as caught:
+        HttpClient("https://api.example.com", headers={"api-key": "key"}, max_requests_in_flight=1)
+    assert KEY not in "".join(traceback.format_exception(caught.value))
