@@ -76,6 +76,7 @@ class Bird:
             credentials.base_url,
             headers={"Authorization": f"AccessKey {credentials.access_key.get_secret_value()}"},
             max_requests_in_flight=self.capabilities.max_requests_in_flight,
+            max_requests_per_second=self.capabilities.max_requests_per_second,
             transport=transport,
             retry=retry,
         )

@@ -36,6 +36,7 @@ from tasks.providers.errors import (
     ProviderUnreachable,
     RequestRejected,
 )
+from tasks.providers.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,8 @@ class HttpClient:
         headers: What authenticates. Its values never appear in an error or a log, even if the server quotes them.
         max_requests_in_flight: More wait for their turn. One that waits to be tried again keeps its place, so a
             provider that throttles slows the whole run.
+        max_requests_per_second: Attempts begin a little slower than this; None for no limit. Other processes that
+            share the provider's limit are not seen here; the provider then throttles, which is waited for.
         transport: Replaces the network; it stays open.
         timeout: Seconds per phase.
         retry: Bounds of the retries.
@@ -114,6 +117,7 @@ class HttpClient:
         *,
         headers: Mapping[str, str],
         max_requests_in_flight: int,
+        max_requests_per_second: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = TIMEOUT,
         retry: RetryPolicy | None = None,
@@ -131,6 +135,7 @@ class HttpClient:
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._clock = clock
+        self._pace = Pace(max_requests_per_second, sleep=sleep, clock=clock) if max_requests_per_second else None
         self._transports = [transport] if transport else self._make_transports(max_requests_in_flight)
         self._owns_transports = transport is None
         # Last in, first out: the connection that was used last is the least likely to have been closed meanwhile.
@@ -227,6 +232,8 @@ class HttpClient:
         classify: Classifier,
     ) -> Answer:
         # Raised from a frame without the raw answer: not even a traceback with local variables shows it.
+        if self._pace is not None:
+            await self._pace.wait_for_turn()
         outcome = await self._exchange(transport, build_request, classify)
         if isinstance(outcome, ProviderError):
             raise outcome

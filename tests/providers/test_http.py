@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -308,6 +309,17 @@ async def test_no_more_requests_are_in_flight_than_allowed_and_connections_are_r
     assert most == 20
     assert server.connections <= 24  # three pools of eight
     assert len(server.requests) == 100
+
+
+async def test_requests_begin_no_faster_than_the_provider_allows() -> None:
+    async with (
+        CountingServer(servers.answer_always(response(200))) as server,
+        open_client(server.url, max_requests_per_second=200, sleep=asyncio.sleep, clock=monotonic) as client,
+    ):
+        began = monotonic()
+        await asyncio.gather(*(client.request_json("POST", "/send", json=BODY) for _ in range(61)))
+        assert monotonic() - began > 0.25
+    assert len(server.requests) == 61
 
 
 async def test_a_cancelled_request_gives_its_place_back() -> None:
