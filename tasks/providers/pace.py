@@ -12,10 +12,9 @@ class Pace:
     """Lets callers through in order, no faster than a limit that the provider documents.
 
     In no second it lets more than 99 % of the limit through: 95 % evenly, and at most 4 % at once, to make up for
-    timers that wake late. Without that allowance they would cost a third of the speed; with an unbounded one, every
-    stall of the event loop would end in a burst that the provider refuses. Measured against a server that counts
-    each second, 4,000 requests at a limit of 500: 455 a second and 0 to 27 refused, where plain even spacing
-    reached 319 and had 132 refused.
+    timers that wake late. Without that allowance they would cost speed; with an unbounded one, every stall of the
+    event loop would end in a burst that the provider refuses. Measured with 4,000 requests to a server that counts
+    each second, limit 500: 455 a second and 0 to 27 refused; when stalls were made up for, 319 and 132.
 
     Args:
         max_per_second: The documented limit.
