@@ -1,0 +1,104 @@
+"""E-mail addresses: text of a cell -> one normal form, or a reason why not. Never asks DNS."""
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+from email_validator import EmailNotValidError, validate_email
+
+from tasks.contacts.masking import mask_text
+from tasks.contacts.phone_cells import clean_cell
+from tasks.messaging.statuses import ExclusionReason
+
+_LONGEST_CELL_CHARS = 1000
+_LONGEST_SHOWN_CHARS = 60
+
+# Most addresses, and only ones that email-validator accepts unchanged (a test compares the two): plain ASCII
+# words, no hyphen at a label's edge or in its third place (xn--), no special-use top-level domain.
+_PLAIN = re.compile(
+    r"[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9][a-z0-9]{1,30}(?:-[a-z0-9]{1,20})?\.){1,3}(?:com|net|org|[a-z]{2})"
+)
+_PLAIN_MOST_CHARS = 64
+
+_NAMED = re.compile(r"<\s*([^<>]*)\s*>")
+_BETWEEN_ADDRESSES = re.compile(r"\s*(?::::|[;,|\n\r]|\s/\s|\s(?=\S+@))\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    address: str = ""
+    reason: str = ""
+    detail: str = ""
+
+
+def normalise_emails(raw: "pd.Series[str]") -> pd.DataFrame:
+    """E-mail cells as addresses.
+
+    The address is lower-cased entirely, also left of the @: RFC 5321 lets a server tell `Ada@` from `ada@`,
+    none in use does, and one person must not get two messages. International domains become ASCII (IDNA 2008), so
+    that both spellings are one address. `Name <ada@example.com>`, `mailto:`, angle brackets and stray blanks are
+    taken off. Of several addresses in a cell (all of one contact) the first valid one is used, which the
+    detail then says.
+
+    Args:
+        raw: Text of each row, "" where there is none.
+
+    Returns:
+        A frame indexed like `raw`, all str: `address`, `reason` (an `ExclusionReason`, or ""), `detail` (a
+        sentence, addresses masked).
+    """
+    codes, unique = pd.factorize(raw, use_na_sentinel=False)
+    verdicts = [_judge_cell(str(cell)) for cell in unique]
+    columns = {
+        name: pd.array([getattr(verdict, name) for verdict in verdicts], dtype="str")
+        for name in ("address", "reason", "detail")
+    }
+    return pd.DataFrame(columns).take(codes).set_index(raw.index)
+
+
+def _judge_cell(cell: str) -> _Verdict:
+    lowered = cell.strip().lower()
+    if len(lowered) <= _PLAIN_MOST_CHARS and _PLAIN.fullmatch(lowered):
+        return _Verdict(lowered)
+    text = clean_cell(cell[: _LONGEST_CELL_CHARS + 1]).strip("'\"`").strip()
+    if not text:
+        return _Verdict(reason=ExclusionReason.MISSING_ADDRESS, detail="the e-mail address is empty")
+    if len(cell) > _LONGEST_CELL_CHARS:
+        return _refuse(text, f"is not an e-mail address: it has more than {_LONGEST_CELL_CHARS} characters")
+    parts = _split_addresses(text)
+    verdicts = [_judge_address(part) for part in parts]
+    for place, verdict in enumerate(verdicts):
+        if not verdict.reason:
+            if place == 0:
+                return verdict
+            detail = f"address {place + 1} of {len(parts)} in the cell was used, because {verdicts[0].detail}"
+            return _Verdict(verdict.address, "", detail)
+    return verdicts[0]
+
+
+def _split_addresses(text: str) -> list[str]:
+    if named := _NAMED.findall(text):
+        return [part for part in named if part] or [text]
+    text = re.sub(r"\s*@\s*", "@", text)
+    parts = [part for part in _BETWEEN_ADDRESSES.split(text) if part]
+    return parts if len(parts) > 1 and all("@" in part for part in parts) else [text]
+
+
+def _judge_address(part: str) -> _Verdict:
+    address = re.sub(r"^mailto:", "", part.strip(), flags=re.IGNORECASE).partition("?")[0].strip().rstrip(".,;")
+    try:
+        valid = validate_email(address, check_deliverability=False)
+    except EmailNotValidError as error:
+        return _refuse(part, f"is not an e-mail address: {_without_addresses(str(error))}")
+    return _Verdict(f"{valid.local_part}@{valid.ascii_domain}".lower())
+
+
+def _without_addresses(sentence: str) -> str:
+    sentence = mask_text(sentence).rstrip(".")
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _refuse(part: str, why: str) -> _Verdict:
+    local, at, domain = clean_cell(part)[:_LONGEST_SHOWN_CHARS].partition("@")
+    shown = f"{local[:1]}••••@{domain}" if at else mask_text(local)
+    return _Verdict(reason=ExclusionReason.INVALID_ADDRESS, detail=f"'{shown}' {why}")
