@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from deployments.sandbox import ConnectionAborted
+from tests.sandbox.in_process import SandboxTransport
 from tests.sandbox.wire import MESSAGES, bird_message
 
 
@@ -45,6 +46,17 @@ def test_octopush_has_the_same_faults(wire):
         sandbox.octopush_send()
     assert sandbox.octopush_send().status_code == 429
     assert len(sandbox.truth("octopush")["recipients"]) == 1
+
+
+def test_a_lost_connection_is_the_same_httpx_error_in_process_as_over_a_socket(wire):
+    sandbox = wire(bird={"respond": "lose_after"})
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=SandboxTransport(sandbox.app)) as client:
+            return await client.get(f"http://sandbox/bird{MESSAGES}")
+
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        asyncio.run(ask())
 
 
 def test_a_list_of_responses_is_used_up_one_per_request_and_then_normal(wire):

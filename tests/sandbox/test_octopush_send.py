@@ -299,6 +299,12 @@ def test_a_value_longer_than_50_characters_is_cut_and_objected_to_when_inserted(
     assert sandbox.warned_fields("octopush") == ["recipients[].param1"]
 
 
+def test_a_text_that_grows_over_the_limit_when_filled_in_is_objected_to(wire):
+    sandbox = wire()
+    sandbox.octopush_send(text="x" * 1200 + "{param1}", recipients=[{**GERMAN[0], "param1": "y" * 50}])
+    assert sandbox.warned_fields("octopush") == ["text"]
+
+
 def test_the_robot_makes_texts_cheaper_unless_told_not_to(wire):
     sandbox = wire()
     sandbox.octopush_send(text="  Fête  à l\u2019ouest \U0001f389 ")

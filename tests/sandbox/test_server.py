@@ -53,9 +53,8 @@ def test_it_listens_on_loopback_and_answers(url):
 @pytest.mark.parametrize(("respond", "processed"), [("lose_before", 0), ("lose_after", 1)])
 def test_a_lost_connection_ends_without_a_byte_of_an_answer(url, respond, processed):
     switch(url, respond=[respond])
-    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)) as caught:
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
         send(url)
-    assert "incomplete" not in str(caught.value)
     assert received(url) == processed
 
 
