@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 import httpx
@@ -143,34 +144,25 @@ def compare_with_truth(truth: dict[str, dict[str, list[dict[str, str]]]]) -> lis
 
 
 def show_comparisons(comparisons: Sequence[Comparison], console: Console) -> None:
-    """One line per campaign."""
-    table = Table(show_edge=False, pad_edge=False)
-    for title in (
-        "provider",
-        "rows",
-        "excluded",
-        "ledger",
-        "sandbox",
-        "missing",
-        "excess",
-        "twice",
-        "objections",
-        "",
-    ):
-        table.add_column(title, justify="left" if title in {"provider", ""} else "right", no_wrap=True)
-    for row in comparisons:
-        counts = (
-            row.rows_read,
-            row.excluded,
-            row.in_ledger,
-            row.received,
-            row.missing,
-            row.unexpected,
-            row.twice,
-            row.objections,
-        )
-        verdict = "[green]agree[/]" if row.agrees else "[bold red]DIFFER[/]"
-        table.add_row(row.provider, *(f"{count:,}" for count in counts), verdict)
+    """One column per campaign."""
+    table = Table("", *(comparison.provider for comparison in comparisons), show_edge=False, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for title, count in {
+        "rows read": attrgetter("rows_read"),
+        "excluded, with a reason": attrgetter("excluded"),
+        "handed over, says the ledger": attrgetter("in_ledger"),
+        "received, says the sandbox": attrgetter("received"),
+        "missing": attrgetter("missing"),
+        "not in the ledger": attrgetter("unexpected"),
+        "received twice": attrgetter("twice"),
+        "objections to the requests": attrgetter("objections"),
+    }.items():
+        table.add_row(title, *(f"{count(comparison):,}" for comparison in comparisons))
+    table.add_row(
+        "ledger = truth, balance closed",
+        *("[green]yes[/]" if comparison.agrees else "[bold red]NO[/]" for comparison in comparisons),
+    )
     console.print(table)
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import cast
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.parameters import Campaign, CampaignError
@@ -121,7 +122,9 @@ def _hand_over(run_id: int) -> RunAccount:
     if ownership.error is not None:
         raise RunStopped(ownership.error, account)
     if any(account.statuses.get(status) for status in NOT_WELL):
-        final = Completed(name="PartlySent", message=f"{account.key}: some messages need attention", data=account)
+        final: State[RunAccount] = Completed(
+            name="PartlySent", message=f"{account.key}: some messages need attention", data=account
+        )
     else:
         final = Completed(message=f"{account.key}: {account.handed_over} messages handed over", data=account)
     # A flow that returns a state ends in it, and its caller gets the state's data.

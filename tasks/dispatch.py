@@ -20,6 +20,7 @@ from tasks.contacts.chunks import cut_evenly
 from tasks.messaging.content import Content
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import MessageStatus
+from tasks.patience import read_patience
 from tasks.providers.base import Batch, Capabilities, OutboundMessage, Provider, SendOutcome
 from tasks.providers.errors import OutcomeUnknown, ProviderError, RequestRejected
 from tasks.providers.registry import load_provider
@@ -116,8 +117,6 @@ def _provider_may_come_back(_task: Task[Any, Any], _run: TaskRun, state: State[A
     # With persistence on, a cached result would make a second sending silently not happen, or a retry a lie.
     cache_policy=NO_CACHE,
     persist_result=False,
-    retries=1,
-    retry_delay_seconds=5,
     retry_jitter_factor=0.5,
     retry_condition_fn=_provider_may_come_back,
 )
@@ -125,7 +124,7 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
     """Hand over what is left of one chunk.
 
     Requests that surely were not sent are retried by the provider's HTTP client; a chunk that still could not be
-    handed over leaves its messages `planned` and is tried once more by Prefect. It may be run again at any time:
+    handed over leaves its messages `planned` and is tried again by Prefect. It may be run again at any time:
     what is claimed or handed over already is not touched.
 
     Args:
@@ -149,7 +148,10 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
             adapter = load_provider(run.provider)
             content = Content.model_validate(run.content)
             provider = adapter(
-                load_credentials(run.provider), content, adapter.Options.model_validate(run.options)
+                load_credentials(run.provider),
+                content,
+                adapter.Options.model_validate(run.options),
+                retry=read_patience().of_requests,
             )
             texts = RunTexts(
                 content, adapter.capabilities.placeholders, adapter.capabilities.placeholder_max_chars
@@ -180,9 +182,13 @@ def hand_over_run(run_id: int, owner: str) -> str | None:
     """
     with Ledger() as ledger, ledger.reading() as connection:
         chunk_ids = outbox.open_chunks(connection, run_id)
+    patience = read_patience()
+    patient_task = hand_over_chunk.with_options(
+        retries=patience.chunk_retries, retry_delay_seconds=patience.chunk_retry_seconds
+    )
     for chunk_id in chunk_ids:
         try:
-            report = hand_over_chunk(run_id, chunk_id, owner)
+            report = patient_task(run_id, chunk_id, owner)
         except ChunkNotHandedOver as error:
             report = error.report
         if report.stop_message is not None:

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,11 +28,10 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty database of each kind, set as `ROLLCALL_DATABASE_URL`."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+def make_database(kind: str, request: pytest.FixtureRequest) -> str:
+    """An empty database of a kind, set as `ROLLCALL_DATABASE_URL`; returns its URL."""
+    if kind == "sqlite":
+        url = f"sqlite:///{request.getfixturevalue('tmp_path') / 'ledger.db'}"
     else:
         server: str = request.getfixturevalue("postgresql_url")
         name = f"ledger_{next(_database_numbers)}"
@@ -44,8 +42,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
             connection.execute(text(f"CREATE DATABASE {name}"))
         engine.dispose()
         url = server.replace("/postgres?", f"/{name}?", 1)
-    monkeypatch.setenv("ROLLCALL_DATABASE_URL", url)
+    request.getfixturevalue("monkeypatch").setenv("ROLLCALL_DATABASE_URL", url)
     return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The tests that use it run on both databases."""
+    return make_database(request.param, request)
 
 
 @pytest.fixture

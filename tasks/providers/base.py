@@ -16,6 +16,7 @@ import httpx
 from tasks.messaging.content import Content, ContentKind
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.messaging.strict_model import StrictModel
+from tasks.providers.http import RetryPolicy
 
 
 class ProviderOptions(StrictModel):
@@ -158,6 +159,7 @@ class Provider(Protocol):
         options: ProviderOptions,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None: ...
 
     @classmethod

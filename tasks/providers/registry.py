@@ -5,8 +5,8 @@ from importlib import import_module
 from tasks.providers.base import Provider
 
 _ADAPTERS = {
-    "bird": "tasks.providers.bird:Bird",
-    "octopush": "tasks.providers.octopush:Octopush",
+    "bird": "tasks.providers.bird.adapter:Bird",
+    "octopush": "tasks.providers.octopush.adapter:Octopush",
 }
 
 PROVIDER_NAMES = tuple(_ADAPTERS)

@@ -5,7 +5,7 @@ import pytest
 
 from tasks.messaging.content import Content
 from tasks.providers.base import OutboundMessage
-from tasks.providers.bird import Bird
+from tasks.providers.bird.adapter import Bird
 from tests.providers.cases_bird import CASES
 
 pytestmark = pytest.mark.anyio

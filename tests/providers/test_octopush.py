@@ -5,7 +5,7 @@ import pytest
 
 from tasks.messaging.content import Content
 from tasks.providers.base import Batch, OutboundMessage
-from tasks.providers.octopush import Octopush
+from tasks.providers.octopush.adapter import Octopush
 
 pytestmark = pytest.mark.anyio
 

@@ -16,9 +16,9 @@ from tasks.providers.base import (
     ProviderOptions,
     SendOutcome,
 )
-from tasks.providers.bird_answers import classify_bird, read_outcome
-from tasks.providers.bird_options import BirdCredentials, BirdOptions
-from tasks.providers.bird_request import (
+from tasks.providers.bird.answers import classify_bird, read_outcome
+from tasks.providers.bird.options import BirdCredentials, BirdOptions
+from tasks.providers.bird.request import (
     MAX_MEDIA,
     MAX_SCHEDULE_AHEAD,
     MEDIA_COUNTRIES,

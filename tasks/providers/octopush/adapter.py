@@ -21,8 +21,8 @@ from tasks.providers.base import (
 )
 from tasks.providers.errors import ConfigurationError
 from tasks.providers.http import HttpClient, RetryPolicy
-from tasks.providers.octopush_answers import classify_octopush, mean_cost, read_receipt
-from tasks.providers.octopush_options import (
+from tasks.providers.octopush.answers import classify_octopush, mean_cost, read_receipt
+from tasks.providers.octopush.options import (
     PLACEHOLDER,
     PLACEHOLDERS,
     TEXT_MAX_CHARS,

@@ -9,7 +9,7 @@ from uuid import UUID
 from tasks.messaging.content import Content, ContentKind, Media
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.providers.base import OutboundMessage
-from tasks.providers.bird_options import BirdOptions, TextExtras, wire
+from tasks.providers.bird.options import BirdOptions, TextExtras, wire
 
 MAX_MEDIA = 10
 MEDIA_COUNTRIES = frozenset({"US", "CA"})

@@ -1,0 +1,216 @@
+"""The main job against real parts: a Prefect server, the sandbox over HTTP, SQLite and PostgreSQL."""
+
+import pytest
+from prefect.artifacts import Artifact
+from sqlalchemy import text
+
+from deployments.sandbox.server import running_sandbox
+from flows.parameters import CampaignError
+from flows.send_campaign import NotApproved, RunStopped, send_campaign
+from tasks.contacts.audience import UnknownContacts
+from tasks.dispatch import request_stop
+from tasks.messaging.statuses import Channel, ExclusionReason, MessageStatus
+from tasks.resume import CampaignChanged
+from tasks.store import registry
+from tasks.store.tables import RunState
+from tests.flows.conftest import set_credentials
+
+PROVIDERS = ("octopush", "bird")
+on_both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@on_both_databases
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_everybody_gets_their_own_text_exactly_once_and_the_ledger_says_so(sandbox, campaign, statuses, provider):
+    account = send_campaign(campaign(provider, 1_203))
+    assert account.is_balanced
+    assert (account.rows_read, account.handed_over) == (1_203, 1_203)
+    assert statuses() == {"accepted": 1_203}
+    assert set(sandbox.received(provider).values()) == {1}
+    assert len(sandbox.received(provider)) == 1_203
+    assert sandbox.texts(provider)["+12135550107"] == "Hello Person107"
+    assert sandbox.warnings(provider) == []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_same_campaign_again_sends_nothing(sandbox, campaign, provider):
+    job = campaign(provider)
+    send_campaign(job)
+    account = send_campaign(job)
+    assert account.handed_over == 20
+    assert sandbox.received(provider).total() == 20
+
+
+def test_a_new_run_key_sends_again(sandbox, campaign):
+    send_campaign(campaign("bird"))
+    send_campaign(campaign("bird", run_key="2"))
+    assert sandbox.received("bird").total() == 40
+
+
+def test_a_changed_text_under_the_same_key_is_refused_with_what_changed(sandbox, campaign):
+    send_campaign(campaign("bird"))
+    with pytest.raises(CampaignChanged, match=r"text: 'Hello \{\{ first_name \}\}' -> 'Bye'"):
+        send_campaign(campaign("bird", text="Bye"))
+    assert sandbox.received("bird").total() == 20
+
+
+def test_changed_contacts_under_the_same_key_are_refused(sandbox, campaign):
+    send_campaign(campaign("bird", 20))
+    with pytest.raises(CampaignChanged, match="are not those that were planned"):
+        send_campaign(campaign("bird", 21))
+
+
+def test_a_dry_run_sends_and_writes_nothing_and_its_digest_approves_the_sending(sandbox, campaign, ledger):
+    job = campaign("octopush", 700)
+    plan = send_campaign(job, dry_run=True)
+    assert (plan.prepared.rows_read, plan.prepared.messages, plan.requests) == (700, 700, 2)
+    assert plan.prepared.sample_texts[0] == "Hello Person0"
+    assert sandbox.received("octopush").total() == 0
+    with ledger.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM campaign_run")).scalar_one() == 0
+    assert send_campaign(job, approve=plan.prepared.digest).handed_over == 700
+
+
+def test_what_was_approved_and_is_no_longer_the_same_is_refused(sandbox, campaign, ledger):
+    job = campaign("bird")
+    digest = send_campaign(job, dry_run=True).prepared.digest
+    with ledger.writing() as connection:
+        registry.add_suppressions(connection, Channel.SMS, ["+12125550103"], reason="stop", source="test")
+    with pytest.raises(NotApproved, match=digest):
+        send_campaign(job, approve=digest)
+    assert sandbox.received("bird").total() == 0
+
+
+def test_octopush_requests_are_cut_evenly_between_200_and_500(sandbox, campaign, ledger):
+    send_campaign(campaign("octopush", 1_203))
+    with ledger.reading() as connection:
+        sizes = connection.execute(text("SELECT size FROM provider_request ORDER BY size")).scalars().all()
+    assert sizes == [401, 401, 401]
+
+
+def test_texts_that_fit_no_placeholder_are_grouped_by_equal_text(sandbox, campaign, ledger):
+    job = campaign(
+        "octopush", 500, text='{% set half = first_name[-1] in "02468" %}{% if half %}Even{% else %}Odd{% endif %}'
+    )
+    send_campaign(job)
+    assert set(sandbox.texts("octopush").values()) == {"Even", "Odd"}
+    with ledger.reading() as connection:
+        assert connection.execute(text("SELECT size FROM provider_request")).scalars().all() == [250, 250]
+
+
+@on_both_databases
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_provider_that_is_down_stops_the_run_and_the_same_command_resumes_it(
+    monkeypatch, campaign, statuses, provider
+):
+    job = campaign(provider)
+    with running_sandbox() as gone:
+        set_credentials(monkeypatch, gone.url)
+    with pytest.raises(RunStopped, match="same command resumes") as stopped:
+        send_campaign(job)
+    assert stopped.value.account.state is RunState.STOPPED
+    assert statuses() == {"planned": 20}
+    with running_sandbox() as back:
+        set_credentials(monkeypatch, back.url)
+        assert send_campaign(job).handed_over == 20
+
+
+@on_both_databases
+@pytest.mark.parametrize(("provider", "unknown"), [("octopush", 20), ("bird", 5)])
+def test_a_lost_answer_makes_messages_unknown_and_they_are_never_sent_again(
+    sandbox, campaign, statuses, provider, unknown
+):
+    sandbox.switch(**{provider: {"respond": ["lose_after"] * 5}})
+    job = campaign(provider)
+    account = send_campaign(job)
+    assert account.statuses[MessageStatus.UNKNOWN] == unknown
+    assert send_campaign(job).statuses[MessageStatus.UNKNOWN] == unknown
+    assert sandbox.received(provider).total() == 20
+    assert max(sandbox.received(provider).values()) == 1
+    assert statuses().get("planned") is None
+
+
+def test_429_is_waited_out(sandbox, campaign):
+    sandbox.switch(bird={"respond": ["http:429"] * 2})
+    assert send_campaign(campaign("bird")).handed_over == 20
+
+
+def test_refused_credentials_stop_the_run_at_once(sandbox, campaign, monkeypatch, statuses):
+    monkeypatch.setenv("ROLLCALL_BIRD_ACCESS_KEY", "wrong-key-9d1f")
+    with pytest.raises(RunStopped) as stopped:
+        send_campaign(campaign("bird", 1_000))
+    assert "wrong-key-9d1f" not in str(stopped.value)
+    assert statuses() == {"planned": 1_000}
+
+
+def test_an_opt_out_after_planning_is_respected(sandbox, campaign, ledger, monkeypatch, statuses):
+    job = campaign("bird")
+    monkeypatch.setenv("ROLLCALL_BIRD_ACCESS_KEY", "wrong")
+    with pytest.raises(RunStopped):
+        send_campaign(job)
+    with ledger.writing() as connection:
+        registry.add_suppressions(connection, Channel.SMS, ["+12125550103"], reason="stop", source="test")
+    monkeypatch.setenv("ROLLCALL_BIRD_ACCESS_KEY", "sandbox-bird-key")
+    account = send_campaign(job)
+    assert account.statuses == {MessageStatus.ACCEPTED: 19, MessageStatus.CANCELLED: 1}
+    assert "+12125550103" not in sandbox.received("bird")
+
+
+def test_a_stop_on_request_leaves_the_rest_planned(sandbox, campaign, statuses):
+    request_stop()
+    with pytest.raises(RunStopped, match="on request"):
+        send_campaign(campaign("bird"))
+    assert statuses() == {"planned": 20}
+
+
+def test_a_campaign_that_a_provider_would_refuse_is_refused_before_anything_is_sent(sandbox, campaign, ledger):
+    with pytest.raises(CampaignError, match="sender"):
+        send_campaign(campaign("octopush", sender="this is too long"))
+    with ledger.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM campaign_run")).scalar_one() == 0
+
+
+def test_unknown_contacts_are_created_with_their_fields_and_known_then(sandbox, campaign, ledger):
+    send_campaign(campaign("bird", 3))
+    with ledger.reading() as connection:
+        people = connection.execute(text("SELECT first_name, phone, country FROM contact ORDER BY id")).all()
+        fields = connection.execute(text("SELECT CAST(fields AS TEXT) FROM contact")).scalars().first()
+    assert tuple(people[0]) == ("Person0", "+12125550100", "US")
+    assert "Springfield" in fields
+    skipping = campaign("bird", 3, run_key="2")
+    audience = skipping.audience.model_copy(update={"unknown_contacts": UnknownContacts.SKIP})
+    account = send_campaign(skipping.model_copy(update={"audience": audience}))
+    assert account.handed_over == 3
+    with ledger.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM contact")).scalar_one() == 3
+
+
+def test_unknown_contacts_can_be_skipped(sandbox, campaign, contact_file):
+    path = str(contact_file(4, name="others.csv"))
+    account = send_campaign(campaign("bird", audience={"path": path, "unknown_contacts": "skip"}))
+    assert account.exclusions == {ExclusionReason.NOT_A_CONTACT: 4}
+
+
+@on_both_databases
+def test_a_suppression_file_excludes_now_and_in_later_campaigns(sandbox, campaign, tmp_path):
+    stops = tmp_path / "stops.csv"
+    stops.write_text("phone\n+1 (212) 555-0101\n", encoding="utf-8")
+    first = campaign("bird")
+    audience = first.audience.model_copy(update={"suppressions": str(stops)})
+    account = send_campaign(first.model_copy(update={"audience": audience}))
+    assert account.exclusions == {ExclusionReason.OPTED_OUT: 1}
+    assert send_campaign(campaign("octopush", run_key="2")).exclusions == {ExclusionReason.OPTED_OUT: 1}
+
+
+def test_the_report_is_an_artifact_without_full_addresses(sandbox, campaign):
+    account = send_campaign(campaign("bird", run_key="artifact"))
+    report = Artifact.get(f"rollcall-run-{account.run_id}").data
+    assert "# test/artifact" in report
+    assert "20 rows read = 20 messages + 0 excluded" in report
+    assert "5550100" not in report
+
+
+def test_a_run_with_trouble_ends_partly_sent_and_a_clean_one_completed(sandbox, campaign):
+    assert send_campaign(campaign("bird"), return_state=True).name == "Completed"
+    sandbox.switch(bird={"respond": ["lose_after"]})
+    assert send_campaign(campaign("bird", run_key="2"), return_state=True).name == "PartlySent"
