@@ -12,7 +12,7 @@ class Patience:
     """Bounds of waiting. All of it concerns requests that surely were not sent; nothing else is ever repeated.
 
     Attributes:
-        request_wait_seconds: `ROLLCALL_REQUEST_WAIT_SECONDS`: longest time from a request's first attempt to the last.
+        request_wait_seconds: `ROLLCALL_REQUEST_WAIT_SECONDS`: longest time from the first to the last attempt.
         chunk_retries: `ROLLCALL_CHUNK_RETRIES`: how often a chunk that could not be handed over is run again.
         chunk_retry_seconds: `ROLLCALL_CHUNK_RETRY_SECONDS`: the pause before that.
     """
