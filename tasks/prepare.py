@@ -83,8 +83,7 @@ class PreparedAudience:
             self.exclusions[word] += len(rows)
             examples = self.examples.setdefault(word, [])
             for row in rows.head(_EXAMPLES_PER_REASON - len(examples)).itertuples():
-                address = mask_address(row.address) if isinstance(row.address, str) else ""
-                examples.append(f"row {row.row_number} {address}: {mask_text(str(row.detail))}")
+                examples.append(_as_example(row.row_number, row.address, str(row.detail)))
 
 
 @task(name="prepare audience", cache_policy=NO_CACHE, persist_result=False)
@@ -185,6 +184,13 @@ def _recognise(header: list[str], content: Content, audience: Audience, texts: R
     columns = recognise_columns(header, overrides=audience.columns, needed=_needed(content.channel))
     texts.check_variables([*columns.variables, *filter(columns.supplies, texts.variables)])
     return columns
+
+
+def _as_example(row_number: int, address: str | None, detail: str) -> str:
+    """`row 17 +1212555••••: the same address as row 9`; what is no address is quoted in the detail already."""
+    is_address = isinstance(address, str) and (address.startswith("+") or "@" in address)
+    shown = f" {mask_address(address)}" if is_address and address else ""
+    return f"row {row_number}{shown}: {mask_text(detail)}".replace(f": row {row_number} has", " has")
 
 
 def _needed(channel: Channel) -> Meaning:
