@@ -15,7 +15,7 @@ help: ## Show this list
 	@test -n "$(PYTHON)" || { echo "Rollcall needs Python 3.11 or newer with the venv module (on Debian: python3-venv)." >&2; exit 2; }
 	@echo "Installing into .venv (once) ..."
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r requirements.lock
 	@touch $@
 
 demo: .venv/installed ## Send two sample campaigns through sandbox providers on loopback, and show the account
