@@ -109,7 +109,7 @@ class Campaign(StrictModel):
         description="Jinja template; a contact's columns are its variables: {{ first_name }}.",
     )
     subject: str | None = Field(
-        default=None, min_length=1, description="Of an e-mail or multimedia message; a Jinja template."
+        default=None, min_length=1, description="Title of an e-mail or multimedia message."
     )
     media: list[Media] = Field(default_factory=list, description="Pictures or files of a multimedia message.")
     template: ProviderTemplate | None = Field(default=None, description="Content that lives at the provider.")
