@@ -89,7 +89,7 @@ def account_as_markdown(account: RunAccount) -> str:
                 ((status, why, raw or "", f"{n:,}") for (status, why, raw), n in account.troubles.items()),
             ),
         ]
-        sections += [f"> {error}" for error in account.errors]
+        sections += [f"> {_plain(error)}" for error in account.errors]
     if account.dropped_unnamed:
         sections.append(f"The provider left {account.dropped_unnamed:,} recipients out without saying which.")
     sections += [
@@ -97,7 +97,7 @@ def account_as_markdown(account: RunAccount) -> str:
         _table(
             ("country", "messages", "parts", "cost"),
             (
-                (code or "unknown", f"{n:,}", f"{parts:,}", f"{cost:.2f}")
+                (code or "unknown", f"{n:,}", f"{parts:,}", f"{cost:.2f}" if cost else "not told")
                 for code, (n, parts, cost) in account.countries.items()
             ),
         ),
@@ -114,26 +114,33 @@ def plan_as_markdown(plan: Plan) -> str:
         f"**{prepared.rows_read:,} rows read = {prepared.messages:,} messages + {prepared.excluded:,} excluded**",
         f"{prepared.parts:,} SMS parts in {plan.requests:,} requests.",
         "## Excluded rows",
-        _table(
-            ("reason", "rows", "for example"),
-            (
-                (reason, f"{count:,}", "; ".join(prepared.examples.get(reason, [])))
-                for reason, count in prepared.exclusions.most_common()
-            ),
+        _table(("reason", "rows"), ((reason, f"{n:,}") for reason, n in prepared.exclusions.most_common())),
+        *(
+            f"**{reason}**, for example:\n"
+            + "\n".join(f"- {_plain(example)}" for example in prepared.examples[reason])
+            for reason, _ in prepared.exclusions.most_common()
         ),
         "## Countries",
         _table(("country", "messages"), ((c or "unknown", f"{n:,}") for c, n in prepared.countries.most_common())),
         "## Texts, for example",
-        *(f"> {text}" for text in prepared.sample_texts),
+        "\n".join(f"- {_plain(text)}" for text in prepared.sample_texts),
         "## How the file was read",
-        *(f"- {note}" for note in prepared.notes),
+        "\n".join(f"- {_plain(note)}" for note in prepared.notes),
         _table(("meaning", "column", "because"), prepared.columns),
     ]
     if prepared.advice:
-        sections += ["## Advice", *(f"- {advice}" for advice in prepared.advice)]
+        sections += ["## Advice", "\n".join(f"- {_plain(advice)}" for advice in prepared.advice)]
     return "\n\n".join(sections)
 
 
+_MARKUP = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#"})
+
+
+def _plain(text: str) -> str:
+    """Text of a contact file or a campaign, which markdown must show as it stands."""
+    return " ".join(text.translate(_MARKUP).split())
+
+
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    lines = ["| " + " | ".join(_plain(str(cell)) for cell in line) + " |" for line in (header, *rows)]
+    return "\n".join([lines[0], "|" + " --- |" * len(header), *lines[1:]])
