@@ -1,0 +1,101 @@
+"""The campaign file as a model: what it accepts, what it says, and the form that Prefect draws from it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect.utilities.callables import parameter_schema
+
+from flows.parameters import CampaignError, parse_campaign
+from flows.send_campaign import send_campaign
+from tasks.messaging.durations import format_duration, parse_duration
+from tasks.messaging.statuses import Channel
+from tasks.providers.registry import PROVIDER_NAMES
+from tasks.resume import describe_changes
+
+GOOD = {
+    "name": "spring",
+    "channel": "sms",
+    "provider": "octopush",
+    "purpose": "marketing",
+    "text": "Hi {{ first_name }} STOP au XXXXX",
+    "audience": {"path": "list.csv", "default_country": "FR"},
+}
+
+
+def problems(**changes):
+    with pytest.raises(CampaignError) as caught:
+        parse_campaign({key: value for key, value in (GOOD | changes).items() if value is not ...})
+    return caught.value.problems
+
+
+def test_a_good_campaign_keeps_every_value_through_its_document():
+    campaign = parse_campaign(GOOD | {"schedule": {"send_at": "2030-01-01T10:00:00+01:00", "max_lateness": "30m"}})
+    assert parse_campaign(campaign.as_document()) == campaign
+    assert campaign.schedule.max_lateness == timedelta(minutes=30)
+    assert campaign.content.channel is Channel.SMS
+
+
+def test_the_document_leaves_defaults_out_so_that_a_new_default_field_changes_no_old_run():
+    assert parse_campaign(GOOD | {"test_mode": False}).as_document() == parse_campaign(GOOD).as_document()
+    assert "test_mode" not in parse_campaign(GOOD).as_document()
+
+
+def test_every_problem_is_named_at_once():
+    found = problems(name=..., channel="fax", audience={"path": "x", "default_country": "UK"})
+    assert len(found) == 3
+    assert any(problem.startswith("name: is missing") for problem in found)
+    assert any(problem.startswith("audience.default_country: `UK`") for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"audiance": {}}, "unknown key `audiance`; did you mean `audience`?"),
+        ({"audience": {"path": "x", "colums": {}}}, "audience: unknown key `colums`; did you mean `columns`?"),
+        ({"zzz": 1}, "unknown key `zzz`; known here: name, run_key"),
+        ({"options": {"octopush": {"with_reply": True}}}, "did you mean `with_replies`?"),
+        ({"text": ..., "template": ...}, "nothing to send: give `text`, `media` or `template`"),
+        ({"template": {"id": "x"}}, "remove `text` and `media`"),
+        ({"run_key": "a/b"}, "run_key: "),
+    ],
+)
+def test_a_mistake_is_said_with_its_remedy(changes, said):
+    assert any(said in problem for problem in problems(**changes))
+
+
+def test_values_are_not_repeated_in_the_message():
+    assert "hunter2" not in str(problems(sender={"secret": "hunter2"}))
+
+
+@pytest.mark.parametrize(("late", "refused"), [(timedelta(hours=1), False), (timedelta(hours=3), True)])
+def test_a_schedule_that_fires_too_late_is_a_problem(late, refused):
+    send_at = datetime(2026, 3, 20, 10, tzinfo=UTC)
+    campaign = parse_campaign(GOOD | {"schedule": {"send_at": send_at.isoformat()}})
+    found = [problem for problem in campaign.find_problems(now=send_at + late) if "max_lateness" in problem]
+    assert bool(found) is refused
+
+
+def test_prefect_can_draw_the_form_and_offers_the_providers():
+    schema = parameter_schema(send_campaign)
+    form = schema.definitions["Campaign"]["properties"]
+    assert form["provider"]["enum"] == list(PROVIDER_NAMES)
+    assert form["name"]["description"]
+    assert set(schema.properties) == {"campaign", "dry_run", "approve", "chunk_size"}
+
+
+@given(st.integers(0, 10**6), st.sampled_from("smhd"))
+def test_a_duration_survives_writing_and_reading(number, unit):
+    duration = parse_duration(f"{number}{unit}")
+    assert parse_duration(format_duration(duration)) == duration
+
+
+def test_changes_are_told_by_key():
+    before = {"text": "a", "audience": {"path": "x", "columns": {"phone": "A"}}}
+    after = {"audience": {"path": "x", "columns": {"phone": "B"}}, "test_mode": True}
+    assert describe_changes(before, after) == [
+        "audience.columns.phone: 'A' -> 'B'",
+        "test_mode: (not given) -> True",
+        "text: 'a' -> (not given)",
+    ]
