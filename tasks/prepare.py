@@ -82,8 +82,8 @@ class PreparedAudience:
             word = ExclusionReason(str(reason))
             self.exclusions[word] += len(rows)
             examples = self.examples.setdefault(word, [])
-            for row in rows.head(_EXAMPLES_PER_REASON - len(examples)).itertuples():
-                examples.append(_as_example(row.row_number, row.address, str(row.detail)))
+            for row in rows.head(_EXAMPLES_PER_REASON - len(examples)).to_dict("records"):
+                examples.append(_as_example(row["row_number"], row["address"], row["detail"]))
 
 
 @task(name="prepare audience", cache_policy=NO_CACHE, persist_result=False)
@@ -189,7 +189,7 @@ def _recognise(header: list[str], content: Content, audience: Audience, texts: R
 def _as_example(row_number: int, address: str | None, detail: str) -> str:
     """`row 17 +1212555••••: the same address as row 9`; what is no address is quoted in the detail already."""
     is_address = isinstance(address, str) and (address.startswith("+") or "@" in address)
-    shown = f" {mask_address(address)}" if is_address and address else ""
+    shown = f" {mask_address(str(address))}" if is_address else ""
     return f"row {row_number}{shown}: {mask_text(detail)}".replace(f": row {row_number} has", " has")
 
 

@@ -4,19 +4,20 @@ An adapter is built for one run: credentials, the run's content and the provider
 takes messages. Class constants (`name`, `capabilities`, the pydantic models) can be read without credentials.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Self
 
 import httpx
 
 from tasks.messaging.content import Content, ContentKind
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.messaging.strict_model import StrictModel
-from tasks.providers.http import RetryPolicy
+from tasks.providers.http import HttpClient, RetryPolicy
 
 
 class ProviderOptions(StrictModel):
@@ -144,14 +145,24 @@ class SendOutcome:
     batch: BatchReceipt | None = None
 
 
-class Provider(Protocol):
-    """A provider's adapter. Use as an async context manager; `send` may be called concurrently."""
+class Provider(ABC):
+    """Base of the adapters. Use as an async context manager; `send` may be called concurrently.
+
+    Args of the constructor:
+        credentials: An instance of the adapter's `Credentials`.
+        content: What the messages of the run share.
+        options: An instance of the adapter's `Options`.
+        transport: Replaces the network, for tests.
+        retry: Bounds of the retries inside one `send`.
+    """
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     Options: ClassVar[type[ProviderOptions]]
     Credentials: ClassVar[type[ProviderCredentials]]
+    _client: HttpClient
 
+    @abstractmethod
     def __init__(
         self,
         credentials: ProviderCredentials,
@@ -163,6 +174,7 @@ class Provider(Protocol):
     ) -> None: ...
 
     @classmethod
+    @abstractmethod
     def find_problems(
         cls, content: Content, options: ProviderOptions, countries: frozenset[str] = frozenset()
     ) -> list[str]:
@@ -173,8 +185,8 @@ class Provider(Protocol):
             options: The provider's options.
             countries: Countries in the audience (ISO 3166-1 alpha-2), empty while they are not known.
         """
-        ...
 
+    @abstractmethod
     async def send(self, messages: Sequence[OutboundMessage], batch: Batch | None = None) -> list[SendOutcome]:
         """Hand over the messages of one request.
 
@@ -184,13 +196,15 @@ class Provider(Protocol):
         Raises:
             ProviderError: The request as a whole got no accepting answer; the class says whether it was sent.
         """
-        ...
 
-    async def __aenter__(self) -> Self: ...
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
 
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        await self._client.__aexit__(exc_type, exc, traceback)

@@ -1,8 +1,7 @@
 """Bird's Channels API: one recipient a request, many requests a second, status by poll and by signed push."""
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import httpx
 
@@ -12,6 +11,7 @@ from tasks.providers.base import (
     Batch,
     Capabilities,
     OutboundMessage,
+    Provider,
     ProviderCredentials,
     ProviderOptions,
     SendOutcome,
@@ -29,12 +29,8 @@ from tasks.providers.errors import ConfigurationError
 from tasks.providers.http import HttpClient, RetryPolicy
 
 
-class Bird:
-    """Adapter of Bird's message endpoint. See `Provider` for the interface.
-
-    Args:
-        retry: Bounds of the retries inside one `send`.
-    """
+class Bird(Provider):
+    """Adapter of Bird's message endpoint. See `Provider` for the interface."""
 
     name: ClassVar[str] = "bird"
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -80,18 +76,6 @@ class Bird:
             transport=transport,
             retry=retry,
         )
-
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._client.__aexit__(exc_type, exc, traceback)
 
     @classmethod
     def find_problems(

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import httpx
 
@@ -15,6 +14,7 @@ from tasks.providers.base import (
     Batch,
     Capabilities,
     OutboundMessage,
+    Provider,
     ProviderCredentials,
     ProviderOptions,
     SendOutcome,
@@ -41,12 +41,8 @@ _PLACEHOLDER_MAX_CHARS = 50
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
-class Octopush:
-    """Adapter of Octopush's direct send. See `Provider` for the interface.
-
-    Args:
-        retry: Bounds of the retries inside one `send`.
-    """
+class Octopush(Provider):
+    """Adapter of Octopush's direct send. See `Provider` for the interface."""
 
     name: ClassVar[str] = "octopush"
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -92,18 +88,6 @@ class Octopush:
             transport=transport,
             retry=retry,
         )
-
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._client.__aexit__(exc_type, exc, traceback)
 
     @classmethod
     def find_problems(
