@@ -21,6 +21,8 @@ from tasks.plan import DEFAULT_CHUNK_SIZE, Plan, RunIdentity, plan_run
 from tasks.prepare import PreparedAudience, check_audience, prepare_audience
 from tasks.report import publish_plan, publish_report
 from tasks.resume import find_run_to_resume
+from tasks.stopping import stopping_on_sigterm
+from tasks.store import runs
 from tasks.store.account import RunAccount
 
 NOT_WELL = (MessageStatus.FAILED, MessageStatus.REJECTED, MessageStatus.UNKNOWN, MessageStatus.PLANNED)
@@ -91,7 +93,15 @@ def send_campaign(
             campaign=campaign.as_document(),
             options=campaign.provider_options.model_dump(mode="json"),
         )
-        run_id = plan_run(identity, campaign.content, prepared, chunk_size)
+        try:
+            run_id = plan_run(identity, campaign.content, prepared, chunk_size)
+        except runs.RunExists:  # another process was quicker; it is told apart from a changed campaign below
+            run = find_run_to_resume(
+                campaign.name, campaign.run_key, campaign.as_document(), campaign.audience.path
+            )
+            if run is None:
+                raise
+            run_id = run.id
     return _hand_over(run_id)
 
 
@@ -116,7 +126,7 @@ def _explain_disapproval(approved: str | None, prepared: PreparedAudience) -> st
 
 
 def _hand_over(run_id: int) -> RunAccount:
-    with owned_run(run_id) as ownership:
+    with owned_run(run_id) as ownership, stopping_on_sigterm():
         ownership.error = hand_over_run(run_id, ownership.owner)
     account = publish_report(run_id)
     if ownership.error is not None:

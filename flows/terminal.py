@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from types import FrameType
 
+from prefect.exceptions import TerminationSignal
 from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
 from rich.markup import escape
@@ -21,12 +22,12 @@ from flows.send_campaign import NOT_WELL, NotApproved, RunStopped, check_campaig
 from tasks.contacts.columns import ColumnError
 from tasks.contacts.masking import mask_text
 from tasks.datasets.readers import DatasetError
-from tasks.dispatch import request_stop
 from tasks.messaging.templates import TemplateError
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
 from tasks.report import STATUS_MEANINGS
 from tasks.resume import CampaignChanged
+from tasks.stopping import request_stop
 from tasks.store import runs
 from tasks.store.account import RunAccount
 from tasks.store.session import Ledger, LedgerError
@@ -83,6 +84,9 @@ def exit_code_of(work: Callable[[], ExitCode], console: Console, *, verbose: boo
     except RunStopped as error:
         show_account(error.account, console)
         console.print(f"[bold red]Stopped.[/] {escape(str(error))}", soft_wrap=True)
+        return ExitCode.STOPPED
+    except TerminationSignal:  # Prefect's word for SIGTERM, while nothing was being handed over
+        console.print("[bold red]Stopped on request.[/] The same command resumes.")
         return ExitCode.STOPPED
     except Exception as error:  # noqa: BLE001  # exit code 1 would say "done", which is not true
         console.print(

@@ -5,7 +5,6 @@ no transaction open; one transaction records the outcomes. Here, and only here, 
 """
 
 import asyncio
-import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -24,6 +23,7 @@ from tasks.patience import read_patience
 from tasks.providers.base import Batch, Capabilities, OutboundMessage, Provider, SendOutcome
 from tasks.providers.errors import OutcomeUnknown, ProviderError, RequestRejected
 from tasks.providers.registry import load_provider
+from tasks.stopping import is_stop_requested
 from tasks.store import outbox, runs
 from tasks.store.outbox import PlannedMessage, RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.session import Ledger
@@ -48,19 +48,6 @@ class PlannedRequest:
     reference: str
     messages: Sequence[PlannedMessage]
     batch_text: str | None
-
-
-_stop_requested = threading.Event()
-
-
-def request_stop() -> None:
-    """Let every sender of this process stop before its next request. What is in flight is waited for."""
-    _stop_requested.set()
-
-
-def allow_sending() -> None:
-    """Take `request_stop` back."""
-    _stop_requested.clear()
 
 
 @dataclass(slots=True)
@@ -93,7 +80,7 @@ class ChunkReport:
 
     def is_stopped(self) -> bool:
         """Whether nothing more may be sent."""
-        if _stop_requested.is_set():
+        if is_stop_requested():
             self.stop("cancelled", "stopped on request")
         return self.stop_reason is not None
 
@@ -108,7 +95,7 @@ class ChunkNotHandedOver(Exception):
 
 def _provider_may_come_back(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     error: object = state.result(raise_on_failure=False)
-    return isinstance(error, ChunkNotHandedOver) and not _stop_requested.is_set()
+    return isinstance(error, ChunkNotHandedOver) and not is_stop_requested()
 
 
 @task(

@@ -71,6 +71,7 @@ def plan_run(identity: RunIdentity, content: Content, prepared: PreparedAudience
 
     Raises:
         LedgerError: The account does not close.
+        RunExists: Another process planned this run meanwhile.
     """
     spool = Spool(Path(prepared.directory))
     chunk_of_message = assign_chunks(spool.text_keys(), chunk_size)

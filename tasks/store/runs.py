@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.session import LedgerError
@@ -23,6 +24,10 @@ LEASE = timedelta(seconds=60)
 """How long a run stays with a process that gives no sign of life."""
 
 _REFERENCE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that are read for one another
+
+
+class RunExists(Exception):
+    """Another process planned a run under this key meanwhile. Nothing of this one is in the ledger."""
 
 
 class RunBusy(Exception):
@@ -104,8 +109,11 @@ def create_run(
 
     Returns:
         The run, and the ids of its chunks in order.
+
+    Raises:
+        RunExists: There is a run under this key.
     """
-    run_id = connection.execute(
+    planned = (
         insert(_RUN)
         .values(
             key=run_key_of(name, run_key),
@@ -125,7 +133,11 @@ def create_run(
             created_at=utc_now(),
         )
         .returning(_RUN.c.id)
-    ).scalar_one()
+    )
+    try:
+        run_id = connection.execute(planned).scalar_one()
+    except IntegrityError:
+        raise RunExists(f"there is a run {run_key_of(name, run_key)} already") from None
     chunk_ids = [
         connection.execute(
             insert(_CHUNK)

@@ -12,7 +12,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from deployments.sandbox.server import RunningSandbox, running_sandbox
 from flows.parameters import Campaign, parse_campaign
-from tasks.dispatch import allow_sending
+from tasks.stopping import allow_sending
 from tasks.store.session import Ledger
 from tests.conftest import make_database
 

@@ -9,9 +9,9 @@ from deployments.sandbox.server import running_sandbox
 from flows.parameters import CampaignError
 from flows.send_campaign import NotApproved, RunStopped, send_campaign
 from tasks.contacts.audience import UnknownContacts
-from tasks.dispatch import request_stop
 from tasks.messaging.statuses import Channel, ExclusionReason, MessageStatus
 from tasks.resume import CampaignChanged
+from tasks.stopping import request_stop
 from tasks.store import registry
 from tasks.store.tables import RunState
 from tests.flows.conftest import set_credentials

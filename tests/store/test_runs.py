@@ -18,7 +18,7 @@ def test_a_run_is_found_by_its_key_and_only_once_per_key(ledger, plan):
     with ledger.reading() as connection:
         assert runs.find_run(connection, "spring/1") == run
         assert runs.find_run(connection, "spring/2") is None
-    with pytest.raises(Exception, match=r"(?i)unique"):
+    with pytest.raises(runs.RunExists, match="spring/1"):
         plan(3)
 
 
