@@ -12,6 +12,9 @@ from deployments.sandbox.settings import SandboxSettings
 if TYPE_CHECKING:
     from deployments.sandbox.provider import ProviderSandbox
 
+CONTROL = "-control"
+"""Ends the first part of paths that are not the provider's: `/dripcel-control/replies`."""
+
 
 class Sandbox:
     """The ASGI app, and the state behind it.
@@ -48,9 +51,10 @@ class Sandbox:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Providers get no middleware: a lost connection has to pass through untouched, and it is faster.
         if scope["type"] == "http":
-            provider = self.providers.get(scope["path"].split("/", 2)[1])
+            name = scope["path"].split("/", 2)[1]
+            provider = self.providers.get(name.removesuffix(CONTROL))
             if provider is not None:
-                await provider(scope, receive, send)
+                await (provider.control if name.endswith(CONTROL) else provider)(scope, receive, send)
                 return
         await self._pages(scope, receive, send)
 

@@ -86,6 +86,9 @@ def _summary(provider: ProviderSandbox[Any]) -> dict[str, Any]:
         **ledger.totals(),
         "recipients_by_status": dict(Counter(map(provider.status_of, ledger.recipients))),
         "credit": provider.credit,
+        "highest_rate_per_minute": provider.request_times.highest_per_minute,
+        "request_times": provider.request_times.since_start(),
+        "request_times_left_out": provider.request_times.left_out,
     }
 
 

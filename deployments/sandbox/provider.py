@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from deployments.sandbox.clock import Clock
 from deployments.sandbox.faults import FaultInjector, FaultSettings
 from deployments.sandbox.ledger import Ledger, Recipient
+from deployments.sandbox.request_times import RequestTimes
 
 SettingsT = TypeVar("SettingsT", bound=FaultSettings)
 
@@ -29,12 +30,18 @@ class ProviderSandbox(ABC, Generic[SettingsT]):
         self.settings = settings
         self.clock = clock
         self.ledger = Ledger()
+        self.request_times = RequestTimes(clock.monotonic())
         router = Router(routes=self.routes(), default=self._not_found)
         self._faults = FaultInjector(router, lambda: self.settings, self.error_response, self._count_answer)
+        self.control = Router(routes=self.control_routes())
 
     @abstractmethod
     def routes(self) -> Sequence[Route]:
         """The provider's endpoints, with full paths."""
+
+    def control_routes(self) -> Sequence[Route]:
+        """What people do there and no API offers (a reply, an unsubscription), under `/<name>-control/...`."""
+        return ()
 
     @abstractmethod
     def error_response(self, status: int) -> Response:
@@ -61,6 +68,7 @@ class ProviderSandbox(ABC, Generic[SettingsT]):
         self.ledger.warn(request.state.number, field, message)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.request_times.note(self.clock.monotonic())
         scope.setdefault("state", {})["number"] = self.ledger.begin_request()
         await self._faults(scope, receive, send)
 

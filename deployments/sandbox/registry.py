@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployments.sandbox.bird.app import BirdSandbox
+from deployments.sandbox.dripcel.app import DripcelSandbox
 from deployments.sandbox.octopush.app import OctopushSandbox
 from deployments.sandbox.provider import ProviderSandbox
 
 PROVIDERS: Mapping[str, type[ProviderSandbox[Any]]] = {
     "bird": BirdSandbox,
+    "dripcel": DripcelSandbox,
     "octopush": OctopushSandbox,
 }
