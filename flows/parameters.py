@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from tasks.contacts.audience import Audience
+from tasks.identity import RunIdentity
 from tasks.messaging.content import Content, Media, ProviderTemplate
 from tasks.messaging.durations import format_duration, parse_duration
 from tasks.messaging.statuses import Channel, Purpose
@@ -116,6 +117,16 @@ class Campaign(StrictModel):
     sender: str | None = Field(
         default=None, description="Sender ID, number or address; the provider's default when empty."
     )
+    validity: Duration | None = Field(
+        default=None,
+        description="How long a message may wait for its recipient, for example 4h.",
+    )
+    tags: list[str] = Field(
+        default_factory=list, description="Labels under which the provider files the messages."
+    )
+    flash: bool = Field(default=False, description="Show the SMS at once on the handset, and do not keep it.")
+    replies: bool = Field(default=False, description="Recipients shall be able to answer.")
+    track_links: bool = Field(default=False, title="Track links", description="Count clicks on links in the text.")
     audience: Audience
     schedule: Schedule = Field(default_factory=Schedule)
     test_mode: bool = Field(
@@ -146,6 +157,11 @@ class Campaign(StrictModel):
             sender=self.sender,
             send_at=self.schedule.send_at,
             test_mode=self.test_mode,
+            validity_seconds=round(self.validity.total_seconds()) if self.validity else None,
+            tags=tuple(self.tags),
+            flash=self.flash,
+            replies=self.replies,
+            track_links=self.track_links,
         )
 
     @property
@@ -157,6 +173,18 @@ class Campaign(StrictModel):
     def as_document(self) -> dict[str, Any]:
         """The campaign as JSON data, defaults left out: what the ledger keeps and later runs are compared with."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+    @property
+    def identity(self) -> RunIdentity:
+        """What a run of this campaign is planned as."""
+        return RunIdentity(
+            name=self.name,
+            run_key=self.run_key,
+            provider=self.provider,
+            content=self.content,
+            options=self.provider_options.model_dump(mode="json"),
+            campaign=self.as_document(),
+        )
 
     def find_problems(self, now: datetime | None = None, countries: frozenset[str] = frozenset()) -> list[str]:
         """What would go wrong with it, as sentences: the provider's rules, and a schedule that has passed.

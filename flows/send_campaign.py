@@ -17,8 +17,8 @@ from tasks.blocks import load_credentials
 from tasks.dispatch import hand_over_run
 from tasks.messaging.statuses import MessageStatus
 from tasks.ownership import owned_run
-from tasks.plan import DEFAULT_CHUNK_SIZE, Plan, RunIdentity, plan_run
-from tasks.prepare import PreparedAudience, check_audience, prepare_audience
+from tasks.plan import DEFAULT_CHUNK_SIZE, Plan, plan_run
+from tasks.prepare import check_audience, prepare_audience
 from tasks.report import publish_plan, publish_report
 from tasks.resume import find_run_to_resume
 from tasks.stopping import stopping_on_sigterm
@@ -74,31 +74,21 @@ def send_campaign(
         CampaignError, CampaignChanged, NotApproved: And the errors of its files: refused, nothing was sent.
     """
     check_campaign(campaign, needs_credentials=not dry_run)
-    run = find_run_to_resume(campaign.name, campaign.run_key, campaign.as_document(), campaign.audience.path)
+    identity = campaign.identity
+    run = find_run_to_resume(identity, campaign.audience.path)
     if run is not None and not dry_run:
+        _check_approval(approve, run.digest)
         return _hand_over(run.id)
     with TemporaryDirectory(prefix="rollcall-") as directory:
-        prepared = prepare_audience(
-            campaign.content, campaign.audience, campaign.provider, campaign.as_document(), directory
-        )
+        prepared = prepare_audience(identity, campaign.audience, directory)
         _refuse(campaign, campaign.find_problems(countries=frozenset(prepared.countries)))
         if dry_run:
-            return publish_plan(prepared, campaign.name, campaign.run_key, campaign.provider, chunk_size)
-        if approve not in {None, prepared.digest}:
-            raise NotApproved(_explain_disapproval(approve, prepared))
-        identity = RunIdentity(
-            name=campaign.name,
-            run_key=campaign.run_key,
-            provider=campaign.provider,
-            campaign=campaign.as_document(),
-            options=campaign.provider_options.model_dump(mode="json"),
-        )
+            return publish_plan(identity, prepared, chunk_size)
+        _check_approval(approve, prepared.digest)
         try:
-            run_id = plan_run(identity, campaign.content, prepared, chunk_size)
-        except runs.RunExists:  # another process was quicker; it is told apart from a changed campaign below
-            run = find_run_to_resume(
-                campaign.name, campaign.run_key, campaign.as_document(), campaign.audience.path
-            )
+            run_id = plan_run(identity, prepared, chunk_size)
+        except runs.RunExists:  # another process was quicker; it is told apart from a changed campaign here
+            run = find_run_to_resume(identity, campaign.audience.path)
             if run is None:
                 raise
             run_id = run.id
@@ -110,7 +100,7 @@ def check_campaign(campaign: Campaign, *, needs_credentials: bool) -> None:
     _refuse(campaign, campaign.find_problems())
     if needs_credentials:
         load_credentials(campaign.provider)
-    check_audience(campaign.content, campaign.audience, campaign.provider)
+    check_audience(campaign.identity, campaign.audience)
 
 
 def _refuse(campaign: Campaign, problems: list[str]) -> None:
@@ -118,11 +108,12 @@ def _refuse(campaign: Campaign, problems: list[str]) -> None:
         raise CampaignError(f"campaign {campaign.name}", problems)
 
 
-def _explain_disapproval(approved: str | None, prepared: PreparedAudience) -> str:
-    return (
-        f"approved was {approved}, but now it would be {prepared.digest}: the campaign, its contacts, or the "
-        "suppressions changed. Look at it again with --dry-run."
-    )
+def _check_approval(approved: str | None, digest: str) -> None:
+    if approved not in {None, digest}:
+        raise NotApproved(
+            f"approved was {approved}, but now it would be {digest}: the campaign, its contacts, or the "
+            "suppressions changed. Look at it again with --dry-run."
+        )
 
 
 def _hand_over(run_id: int) -> RunAccount:

@@ -6,7 +6,7 @@ no transaction open; one transaction records the outcomes. Here, and only here, 
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -15,14 +15,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from tasks.blocks import load_credentials
-from tasks.contacts.chunks import cut_evenly
-from tasks.messaging.content import Content
+from tasks.contacts.addresses import reachable_address
+from tasks.identity import identity_of
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import MessageStatus
 from tasks.patience import read_patience
-from tasks.providers.base import Batch, Capabilities, OutboundMessage, Provider, SendOutcome
+from tasks.providers.base import Batch, OutboundMessage, Provider, SendOutcome
 from tasks.providers.errors import OutcomeUnknown, ProviderError, RequestRejected
-from tasks.providers.registry import load_provider
+from tasks.requests import PlannedRequest, shape_requests
 from tasks.stopping import is_stop_requested
 from tasks.store import outbox, runs
 from tasks.store.outbox import PlannedMessage, RecordedOutcome, RecordedRequest, RequestToOpen
@@ -35,19 +35,6 @@ each, cost little beside the requests; short enough that a crash leaves few mess
 
 _WINDOWS_AT_ONCE = 2
 """While one window claims or records, the other one sends."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRequest:
-    """One request, before its messages are claimed.
-
-    Attributes:
-        batch_text: The text that all its messages share; None for providers that take one recipient a request.
-    """
-
-    reference: str
-    messages: Sequence[PlannedMessage]
-    batch_text: str | None
 
 
 @dataclass(slots=True)
@@ -132,20 +119,19 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
             run = runs.get_run(connection, run_id)
             messages = outbox.planned_messages(connection, chunk_id)
         try:
-            adapter = load_provider(run.provider)
-            content = Content.model_validate(run.content)
-            provider = adapter(
+            identity = identity_of(run)
+            capabilities = identity.capabilities
+            provider = identity.adapter(
                 load_credentials(run.provider),
-                content,
-                adapter.Options.model_validate(run.options),
+                identity.content,
+                identity.provider_options,
                 retry=read_patience().of_requests,
             )
-            texts = RunTexts(
-                content, adapter.capabilities.placeholders, adapter.capabilities.placeholder_max_chars
-            )
-            asyncio.run(
-                _ChunkSender(ledger, run, owner, provider=provider, texts=texts, report=report).send_all(messages)
-            )
+            texts = RunTexts(identity.content, capabilities.placeholders, capabilities.placeholder_max_chars)
+            requests = shape_requests(run.token, messages, texts, capabilities)
+            window_size = _REQUESTS_PER_WINDOW * capabilities.max_requests_in_flight
+            sender = _ChunkSender(ledger, run, owner, provider=provider, texts=texts, report=report)
+            asyncio.run(sender.send_all(requests, window_size))
         finally:
             with ledger.writing() as connection:
                 outbox.release_chunk(connection, chunk_id, error=report.stop_message or report.first_error)
@@ -183,40 +169,6 @@ def hand_over_run(run_id: int, owner: str) -> str | None:
     return None
 
 
-def shape_requests(
-    token: str, messages: Sequence[PlannedMessage], texts: RunTexts, capabilities: Capabilities
-) -> Iterator[PlannedRequest]:
-    """Cut the messages of a chunk into requests.
-
-    One recipient a request where the provider takes no more. Else as few requests as possible, of even size, with
-    one text each: that with placeholders for everybody whose values fit into it, and for the rest one request per
-    distinct text.
-
-    Args:
-        token: The run's, first part of each request's reference.
-        messages: What is left of the chunk.
-        texts: The run's texts.
-        capabilities: The provider's limits.
-    """
-    if capabilities.max_recipients_per_request == 1:
-        for message in messages:
-            yield PlannedRequest(message.reference, [message], None)
-        return
-    by_text: dict[str, list[PlannedMessage]] = {}
-    for message in messages:
-        shared = texts.shared
-        text = shared.text if shared and shared.values(message.variables) is not None else None
-        by_text.setdefault(text or texts.render(message.variables).text or "", []).append(message)
-    most = capabilities.recommended_recipients_per_request[1]
-    for text, group in by_text.items():
-        rest = iter(group)
-        for size in cut_evenly(len(group), most):
-            members = list(islice(rest, size))
-            first = members[0]
-            # Row and attempt make it unique: a request that was surely not sent goes again under another name.
-            yield PlannedRequest(f"{token}-{first.row_number}-{first.attempts + 1}", members, text)
-
-
 class _ChunkSender:
     """Sends windows of one chunk, and keeps the account of it."""
 
@@ -238,11 +190,8 @@ class _ChunkSender:
         self._report = report
         self._window_slots = asyncio.Semaphore(_WINDOWS_AT_ONCE)
 
-    async def send_all(self, messages: Sequence[PlannedMessage]) -> None:
-        """Hand over all of these, until something stops the chunk."""
-        capabilities = self._provider.capabilities
-        requests = shape_requests(self._run.token, messages, self._texts, capabilities)
-        window_size = _REQUESTS_PER_WINDOW * capabilities.max_requests_in_flight
+    async def send_all(self, requests: Iterator[PlannedRequest], window_size: int) -> None:
+        """Send all of these, until something stops the chunk."""
         async with self._provider, asyncio.TaskGroup() as group:
             while window := list(islice(requests, window_size)):
                 await self._window_slots.acquire()
@@ -264,10 +213,9 @@ class _ChunkSender:
         ready = [
             (
                 claim.request_ids.get(request.reference),
-                PlannedRequest(
-                    request.reference,
-                    [message for message in request.messages if message.id in claim.message_ids],
-                    request.batch_text,
+                replace(
+                    request,
+                    messages=[message for message in request.messages if message.id in claim.message_ids],
                 ),
             )
             for request in window
@@ -291,7 +239,7 @@ class _ChunkSender:
                 [
                     RequestToOpen(request.reference, [message.id for message in request.messages])
                     for request in window
-                    if request.batch_text is not None
+                    if request.is_bulk
                 ],
                 channel=self._run.channel,
                 purpose=self._run.purpose,
@@ -308,8 +256,8 @@ class _ChunkSender:
         if self._report.is_stopped():  # while this one waited for its turn
             return _all_planned(request), _refused(request_id, self._report.stop_message)
         try:
-            outbound = [self._outbound(message, request.batch_text) for message in request.messages]
-            batch = None if request.batch_text is None else Batch(request.reference, request.batch_text)
+            outbound = [self._outbound(message, request) for message in request.messages]
+            batch = Batch(request.reference, request.batch_text) if request.is_bulk else None
             outcomes = await self._provider.send(outbound, batch)
         except ProviderError as error:
             self._report.first_error = self._report.first_error or str(error)
@@ -335,24 +283,19 @@ class _ChunkSender:
         ]
         return recorded, _accepted(request_id, outcomes)
 
-    def _outbound(self, message: PlannedMessage, batch_text: str | None) -> OutboundMessage:
-        if batch_text is None:
-            rendered = self._texts.render(message.variables)
-            return OutboundMessage(
-                reference=message.reference,
-                address=message.address,
-                country=message.country,
-                text=rendered.text,
-                template_fields=rendered.template_fields,
-            )
-        shared = self._texts.shared
-        values = shared.values(message.variables) if shared and shared.text == batch_text else None
-        return OutboundMessage(
+    def _outbound(self, message: PlannedMessage, request: PlannedRequest) -> OutboundMessage:
+        outbound = OutboundMessage(
             reference=message.reference,
-            address=message.address,
+            address=reachable_address(message.address),
             country=message.country,
-            placeholder_values=values or {},
+            external_code=message.external_code,
         )
+        if request.batch_text is None:
+            rendered = self._texts.render(message.variables)
+            return replace(outbound, text=rendered.text, template_fields=rendered.template_fields)
+        shared = self._texts.shared
+        values = shared.values(message.variables) if shared and shared.text == request.batch_text else None
+        return replace(outbound, placeholder_values=values or {})
 
 
 def outcomes_of_error(request: PlannedRequest, error: ProviderError) -> list[RecordedOutcome]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from tasks.compose import Composer
+from tasks.contacts.addresses import external_address, reachable_address
 from tasks.contacts.audience import Audience, UnknownContacts
 from tasks.contacts.columns import ColumnMap, Meaning, recognise_columns
 from tasks.contacts.countries import country_codes
@@ -19,6 +20,7 @@ from tasks.contacts.phones import normalise_phones
 from tasks.datasets.readers import RowBatch, open_contacts
 from tasks.messaging.content import Content
 from tasks.messaging.statuses import Channel, ExclusionReason
+from tasks.providers.capabilities import Capabilities
 from tasks.store import registry
 from tasks.store.session import Ledger
 
@@ -58,6 +60,14 @@ def read_suppressed_addresses(audience: Audience, channel: Channel) -> "Iterator
             yield found.loc[found["address"] != "", "address"]
 
 
+def _address_by_code(found: pd.DataFrame, codes: "pd.Series[str]") -> pd.DataFrame:
+    """Rows without an address but with the client's own key of the contact: the provider knows the address."""
+    rows = found.index[(found["reason"] == ExclusionReason.MISSING_ADDRESS.value) & (codes != "")]
+    found.loc[rows, "address"] = codes.loc[rows].map(external_address)
+    found.loc[rows, ["reason", "detail"]] = ""
+    return found
+
+
 class _Verdicts:
     """Reason and detail of every row of a batch; the first reason stays."""
 
@@ -85,7 +95,7 @@ class AudienceJudge:
         audience: How the file is read.
         columns: Which column means what.
         composer: Writes the text of every row that may get one.
-        media_countries: Where the provider sends multimedia messages; None means everywhere.
+        capabilities: The provider's limits.
         suppressed: Addresses of the campaign's suppression file.
         ledger: Known contacts and suppressions.
     """
@@ -97,7 +107,7 @@ class AudienceJudge:
         columns: ColumnMap,
         *,
         composer: Composer,
-        media_countries: frozenset[str] | None,
+        capabilities: Capabilities,
         suppressed: AddressIndex,
         ledger: Ledger,
     ) -> None:
@@ -105,7 +115,7 @@ class AudienceJudge:
         self._audience = audience
         self._columns = columns
         self._composer = composer
-        self._media_countries = media_countries
+        self._can = capabilities
         self._suppressed = suppressed
         self._ledger = ledger
         self._seen = AddressIndex()
@@ -118,6 +128,8 @@ class AudienceJudge:
         """
         cells = self._columns.extract(batch.frame)
         found = normalise_addresses(cells, self._content.channel, self._audience.default_country)
+        if self._can.addresses_external_codes:
+            found = _address_by_code(found, cells["external_code"])
         verdicts = _Verdicts(found["reason"], found["detail"])
         self._exclude_duplicates(found["address"], verdicts)
         disabled, opted_out = cells["disabled"], cells["opted_out"]
@@ -138,6 +150,7 @@ class AudienceJudge:
                 "row_number": accepted,
                 "address": found.loc[accepted, "address"],
                 "country": found.loc[accepted, "country"].replace("", None),
+                "external_code": cells.loc[accepted, "external_code"].replace("", None),
                 "new_contact": self._describe_new_contacts(batch.frame, cells, found, new).reindex(accepted),
             },
             index=accepted,
@@ -205,7 +218,7 @@ class AudienceJudge:
         return set(known)
 
     def _exclude_unsupported_countries(self, countries: "pd.Series[str]", verdicts: _Verdicts) -> None:
-        allowed = self._media_countries
+        allowed = self._can.media_countries
         if self._content.channel is Channel.MMS and allowed is not None:
             rows = countries.index[~countries.isin(allowed)]
             verdicts.exclude(
@@ -225,8 +238,8 @@ class AudienceJudge:
                 "first_name": cells.loc[new, "first_name"],
                 "last_name": cells.loc[new, "last_name"],
                 "timezone": cells.loc[new, "timezone"],
-                "phone": "" if is_email else found.loc[new, "address"],
-                "email": found.loc[new, "address"]
+                "phone": "" if is_email else found.loc[new, "address"].map(reachable_address),
+                "email": found.loc[new, "address"].map(reachable_address)
                 if is_email
                 else normalise_emails(cells.loc[new, "email"])["address"],
                 "country": found.loc[new, "country"],

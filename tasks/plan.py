@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,9 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.contacts.chunks import assign_chunks
 from tasks.datasets.spool import Spool
-from tasks.messaging.content import Content
+from tasks.identity import RunIdentity
 from tasks.prepare import PreparedAudience
-from tasks.providers.base import Capabilities
+from tasks.providers.capabilities import Capabilities
 from tasks.store import registry, runs
 from tasks.store.session import Ledger
 
@@ -38,31 +37,14 @@ class Plan:
     requests: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunIdentity:
-    """What a run is planned under.
-
-    Attributes:
-        campaign: The campaign's document, which later runs under the same key are compared with.
-        options: The provider's options.
-    """
-
-    name: str
-    run_key: str
-    provider: str
-    campaign: dict[str, Any]
-    options: dict[str, Any]
-
-
 @task(name="plan run", cache_policy=NO_CACHE, persist_result=False)
-def plan_run(identity: RunIdentity, content: Content, prepared: PreparedAudience, chunk_size: int) -> int:
+def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int) -> int:
     """Write a prepared audience into the ledger.
 
     One transaction: either every row of the file is accounted for, or nothing is.
 
     Args:
         identity: Name, run key and what they stand for.
-        content: What the messages share.
         prepared: The audience.
         chunk_size: Most messages of one chunk.
 
@@ -80,13 +62,13 @@ def plan_run(identity: RunIdentity, content: Content, prepared: PreparedAudience
             connection,
             name=identity.name,
             run_key=identity.run_key,
-            channel=content.channel,
+            channel=identity.content.channel,
             provider=identity.provider,
-            purpose=content.purpose,
+            purpose=identity.content.purpose,
             rows_read=prepared.rows_read,
             digest=prepared.digest,
             campaign=identity.campaign,
-            content=content.model_dump(mode="json"),
+            content=identity.content.model_dump(mode="json"),
             options=identity.options,
             source_sha256=prepared.source_sha256,
             chunk_sizes=np.bincount(chunk_of_message).tolist(),
@@ -104,7 +86,7 @@ def plan_run(identity: RunIdentity, content: Content, prepared: PreparedAudience
             runs.add_exclusions(connection, run, rows)
         for addresses in spool.suppressions():
             registry.add_suppressions(
-                connection, content.channel, addresses, reason="opted_out", source=f"file of {run.key}"
+                connection, identity.content.channel, addresses, reason="opted_out", source=f"file of {run.key}"
             )
         runs.check_balance(connection, run)
     return run.id

@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from prefect import task
@@ -21,11 +20,11 @@ from tasks.contacts.deduplicate import AddressIndex
 from tasks.contacts.masking import mask_address, mask_text
 from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.datasets.spool import SpoolWriter
+from tasks.identity import RunIdentity
 from tasks.judge import AudienceJudge, read_suppressed_addresses
 from tasks.messaging.content import Content
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
-from tasks.providers.registry import load_provider
 from tasks.store.session import Ledger
 
 _EXAMPLES_PER_REASON = 3
@@ -87,16 +86,12 @@ class PreparedAudience:
 
 
 @task(name="prepare audience", cache_policy=NO_CACHE, persist_result=False)
-def prepare_audience(
-    content: Content, audience: Audience, provider: str, campaign: dict[str, Any], directory: str
-) -> PreparedAudience:
+def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) -> PreparedAudience:
     """Read the contact file and decide about every row.
 
     Args:
-        content: What the messages share.
+        identity: What is sent, and through whom.
         audience: The contact file and how to read it.
-        provider: The provider's name.
-        campaign: The campaign's document, a part of the digest.
         directory: An empty directory for the spool.
 
     Raises:
@@ -104,8 +99,9 @@ def prepare_audience(
         ColumnError: A column that is needed is missing or ambiguous.
         TemplateError: A text is not a template, or uses a column that is not there.
     """
-    texts = run_texts(content, provider)
-    digest = hashlib.sha256(json.dumps(campaign, sort_keys=True).encode())
+    content, capabilities = identity.content, identity.capabilities
+    texts = compile_texts(identity)
+    digest = hashlib.sha256(json.dumps(identity.campaign, sort_keys=True).encode())
     with (
         Ledger() as ledger,
         open_contacts(audience.path) as contacts,
@@ -123,7 +119,6 @@ def prepare_audience(
         for addresses in read_suppressed_addresses(audience, content.channel):
             suppressed.first_rows(addresses)
             spool.add_suppressions(addresses.to_frame("address"))
-        capabilities = load_provider(provider).capabilities
         composer = Composer(
             texts,
             columns.variables,
@@ -136,7 +131,7 @@ def prepare_audience(
             audience,
             columns,
             composer=composer,
-            media_countries=capabilities.media_countries,
+            capabilities=capabilities,
             suppressed=suppressed,
             ledger=ledger,
         )
@@ -156,28 +151,28 @@ def prepare_audience(
     return prepared
 
 
-def check_audience(content: Content, audience: Audience, provider: str) -> None:
+def check_audience(identity: RunIdentity, audience: Audience) -> None:
     """Whether the files can be read and have the columns that are needed; looks at their headers only.
 
     Raises:
         DatasetError, ColumnError, TemplateError: As `prepare_audience`.
     """
-    texts = run_texts(content, provider)
+    texts = compile_texts(identity)
     with open_contacts(audience.path) as contacts:
-        _recognise(contacts.header, content, audience, texts)
+        _recognise(contacts.header, identity.content, audience, texts)
     if audience.suppressions is not None:
         with open_contacts(audience.suppressions) as suppressions:
-            recognise_columns(suppressions.header, overrides={}, needed=_needed(content.channel))
+            recognise_columns(suppressions.header, overrides={}, needed=_needed(identity.content.channel))
 
 
-def run_texts(content: Content, provider: str) -> RunTexts:
+def compile_texts(identity: RunIdentity) -> RunTexts:
     """The content, compiled for what the provider can do.
 
     Raises:
         TemplateError: A text is not a template.
     """
-    capabilities = load_provider(provider).capabilities
-    return RunTexts(content, capabilities.placeholders, capabilities.placeholder_max_chars)
+    capabilities = identity.capabilities
+    return RunTexts(identity.content, capabilities.placeholders, capabilities.placeholder_max_chars)
 
 
 def _recognise(header: list[str], content: Content, audience: Audience, texts: RunTexts) -> ColumnMap:

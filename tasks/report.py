@@ -8,10 +8,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from tasks.datasets.spool import Spool
+from tasks.identity import RunIdentity
 from tasks.messaging.statuses import MessageStatus
 from tasks.plan import Plan, count_requests
 from tasks.prepare import PreparedAudience
-from tasks.providers.registry import load_provider
 from tasks.store.account import RunAccount, read_account
 from tasks.store.runs import run_key_of
 from tasks.store.session import Ledger
@@ -46,16 +46,14 @@ def publish_report(run_id: int) -> RunAccount:
 
 
 @task(name="publish plan", cache_policy=NO_CACHE, persist_result=False)
-def publish_plan(prepared: PreparedAudience, name: str, run_key: str, provider: str, chunk_size: int) -> Plan:
+def publish_plan(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int) -> Plan:
     """Say what a prepared audience would become, and publish it as an artifact of the flow run."""
-    requests = count_requests(
-        Spool(Path(prepared.directory)).text_keys(), chunk_size, load_provider(provider).capabilities
-    )
-    plan = Plan(run_key_of(name, run_key), provider, prepared, requests)
+    requests = count_requests(Spool(Path(prepared.directory)).text_keys(), chunk_size, identity.capabilities)
+    plan = Plan(run_key_of(identity.name, identity.run_key), identity.provider, prepared, requests)
     create_markdown_artifact(
         plan_as_markdown(plan),
         key="rollcall-plan",
-        description=f"Plan of {plan.key} through {provider}: nothing was sent",
+        description=f"Plan of {plan.key} through {plan.provider}: nothing was sent",
     )
     return plan
 

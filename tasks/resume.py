@@ -3,6 +3,7 @@
 from typing import Any
 
 from tasks.datasets.readers import DatasetError, open_contacts
+from tasks.identity import RunIdentity
 from tasks.store import runs
 from tasks.store.session import Ledger
 
@@ -11,26 +12,22 @@ class CampaignChanged(Exception):
     """The campaign file or its contacts changed since the run was planned. Nothing was sent."""
 
 
-def find_run_to_resume(
-    name: str, run_key: str, campaign: dict[str, Any], contact_file: str
-) -> runs.RunRecord | None:
+def find_run_to_resume(identity: RunIdentity, contact_file: str) -> runs.RunRecord | None:
     """The run that was planned from this very campaign, or None when there is none yet.
 
     Args:
-        name: The campaign's name.
-        run_key: Its run key.
-        campaign: Its document.
+        identity: What would be planned.
         contact_file: Its contact file. One that has been moved away is no obstacle: the ledger has every row.
 
     Raises:
         CampaignChanged: There is a run with this name and key, of something else. It says what differs.
     """
-    key = runs.run_key_of(name, run_key)
+    key = runs.run_key_of(identity.name, identity.run_key)
     with Ledger() as ledger, ledger.reading() as connection:
         run = runs.find_run(connection, key)
     if run is None:
         return None
-    changes = describe_changes(run.campaign, campaign)
+    changes = describe_changes(run.campaign, identity.campaign)
     if not changes and (changed := _file_change(run, contact_file)):
         changes = [changed]
     if changes:

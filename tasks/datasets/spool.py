@@ -21,6 +21,7 @@ _MESSAGES = pa.schema(
         ("row_number", pa.int64()),
         ("address", pa.string()),
         ("country", pa.string()),
+        ("external_code", pa.string()),
         ("parts", pa.int16()),
         ("variables", pa.string()),
         ("text_key", pa.int64()),
@@ -36,8 +37,8 @@ _SUPPRESSIONS = pa.schema([("address", pa.string())])
 class SpoolWriter:
     """Writes a spool; use as a context manager.
 
-    `messages` have the columns `row_number, address, country, parts, variables (JSON object), text_key (messages
-    with equal keys can go in one request), new_contact (JSON object, or null when the contact is known)`;
+    `messages` have the columns `row_number, address, country, external_code, parts, variables (JSON object),
+    text_key (messages with equal keys can go in one request), new_contact (JSON object, null for known ones)`;
     `exclusions` have `row_number, address, reason, detail`; `suppressions` have `address`.
     """
 

@@ -1,10 +1,9 @@
 """What a campaign says: the part of a campaign file that its messages share."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.messaging.strict_model import StrictModel
@@ -51,6 +50,11 @@ class Content(StrictModel):
         text: Jinja source, rendered once per recipient.
         send_at: When the provider shall send it; None sends at once. Has a UTC offset.
         test_mode: Use the provider's own simulation.
+        validity_seconds: How long a message may wait for its recipient; None is the provider's default.
+        tags: Labels under which the provider files the messages.
+        flash: Shown at once on the handset, and not kept.
+        replies: Recipients shall be able to answer.
+        track_links: The provider shall count clicks on links.
     """
 
     channel: Channel
@@ -60,8 +64,13 @@ class Content(StrictModel):
     media: tuple[Media, ...] = ()
     template: ProviderTemplate | None = None
     sender: str | None = None
-    send_at: datetime | None = None
+    send_at: AwareDatetime | None = None
     test_mode: bool = False
+    validity_seconds: int | None = Field(default=None, gt=0)
+    tags: tuple[str, ...] = ()
+    flash: bool = False
+    replies: bool = False
+    track_links: bool = False
 
     @property
     def kind(self) -> ContentKind:

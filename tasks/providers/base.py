@@ -7,16 +7,16 @@ takes messages. Class constants (`name`, `capabilities`, the pydantic models) ca
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import ClassVar, Self
 
 import httpx
 
-from tasks.messaging.content import Content, ContentKind
-from tasks.messaging.statuses import Channel, MessageStatus
+from tasks.messaging.content import Content
+from tasks.messaging.statuses import MessageStatus
 from tasks.messaging.strict_model import StrictModel
+from tasks.providers.capabilities import Capabilities
 from tasks.providers.http import HttpClient, RetryPolicy
 
 
@@ -28,51 +28,6 @@ class ProviderCredentials(StrictModel):
     """Base of a provider's connection data. Secrets are `SecretStr`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a provider can do, and its limits, as data.
-
-    Attributes:
-        max_recipients_per_request: Hard limit of one request.
-        recommended_recipients_per_request: Least and most that the provider advises; requests are cut evenly
-            so that they fall between the two wherever the audience allows.
-        max_requests_in_flight: How many requests Rollcall keeps open at once.
-        max_requests_per_second: Documented limit, None where none is documented.
-        placeholders: Names that the provider fills in per recipient in one shared text, written `{name}`.
-        placeholder_max_chars: Longest value of a placeholder.
-        max_text_chars: Longest text of a message.
-        media_countries: Where multimedia messages can go (ISO 3166-1 alpha-2); None means everywhere.
-        max_schedule_ahead: Furthest time at which the provider can be asked to send; None means no limit known.
-        accepts_reference: Our reference of each message comes back from the provider.
-        can_look_up: A message whose answer was lost can be searched for.
-    """
-
-    channels: frozenset[Channel]
-    contents: frozenset[ContentKind]
-    max_recipients_per_request: int
-    recommended_recipients_per_request: tuple[int, int]
-    max_requests_in_flight: int
-    max_requests_per_second: float | None
-    placeholders: tuple[str, ...] = ()
-    placeholder_max_chars: int = 0
-    max_text_chars: int | None = None
-    max_media: int = 0
-    media_countries: frozenset[str] | None = None
-    max_schedule_ahead: timedelta | None = None
-    can_schedule: bool = False
-    can_simulate: bool = False
-    can_poll_status: bool = False
-    pushes_status: bool = False
-    accepts_reference: bool = False
-    can_look_up: bool = False
-    reports_cost: bool = False
-
-    @property
-    def personalises_per_recipient(self) -> bool:
-        """Whether recipients of one request can get different texts."""
-        return self.max_recipients_per_request == 1 or bool(self.placeholders)
-
-
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
     """One message, ready to hand over.
@@ -82,6 +37,7 @@ class OutboundMessage:
         address: E.164 phone number or e-mail address.
         country: ISO 3166-1 alpha-2 of a phone number, None where it has none or is unknown.
         text: Rendered for this recipient; None when the content is a provider's template.
+        external_code: The client's own key of the contact, where the list has one.
         placeholder_values: Value of each placeholder of `Batch.text`.
         template_fields: Rendered values of `content.template.fields`.
     """
@@ -90,6 +46,7 @@ class OutboundMessage:
     address: str
     country: str | None = None
     text: str | None = None
+    external_code: str | None = None
     placeholder_values: Mapping[str, str] = field(default_factory=dict)
     template_fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -100,11 +57,11 @@ class Batch:
 
     Attributes:
         reference: Unique in the ledger; the provider echoes it where it can.
-        text: The text of all, with the provider's placeholders in it.
+        text: The text of all, with the provider's placeholders in it; None when the content lives at the provider.
     """
 
     reference: str
-    text: str
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +102,19 @@ class SendOutcome:
     batch: BatchReceipt | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is left in an account.
+
+    Attributes:
+        amount: In `unit`.
+        unit: The provider's word: a currency, credits, or messages of a kind.
+    """
+
+    amount: Decimal
+    unit: str
+
+
 class Provider(ABC):
     """Base of the adapters. Use as an async context manager; `send` may be called concurrently.
 
@@ -174,6 +144,12 @@ class Provider(ABC):
     ) -> None: ...
 
     @classmethod
+    def capabilities_for(cls, content: Content, options: ProviderOptions) -> Capabilities:
+        """The limits that hold for such a campaign, where they depend on the channel or on an option."""
+        del content, options
+        return cls.capabilities
+
+    @classmethod
     @abstractmethod
     def find_problems(
         cls, content: Content, options: ProviderOptions, countries: frozenset[str] = frozenset()
@@ -196,6 +172,10 @@ class Provider(ABC):
         Raises:
             ProviderError: The request as a whole got no accepting answer; the class says whether it was sent.
         """
+
+    async def read_balance(self) -> Balance | None:
+        """What is left in the account; None where the provider cannot say."""
+        return None
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()

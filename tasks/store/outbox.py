@@ -38,6 +38,7 @@ class PlannedMessage:
     row_number: int
     address: str
     country: str | None
+    external_code: str | None
     attempts: int
     variables: Mapping[str, str]
 
@@ -127,6 +128,7 @@ def planned_messages(connection: Connection, chunk_id: int) -> list[PlannedMessa
             _MESSAGE.c.row_number,
             _MESSAGE.c.address,
             _MESSAGE.c.country,
+            _MESSAGE.c.external_code,
             _MESSAGE.c.attempts,
             _MESSAGE.c.variables,
         )
@@ -144,6 +146,7 @@ def planned_messages(connection: Connection, chunk_id: int) -> list[PlannedMessa
             row_number=row.row_number,
             address=row.address,
             country=row.country,
+            external_code=row.external_code,
             attempts=row.attempts,
             variables=json.loads(row.variables) if row.variables else {},
         )

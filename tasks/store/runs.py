@@ -155,7 +155,7 @@ def add_messages(connection: Connection, run: RunRecord, rows: Iterable[dict[str
     Args:
         connection: The transaction that also adds the run.
         run: Their run.
-        rows: `row_number, address, country, parts, variables, chunk_id, not_before` each.
+        rows: `row_number, address, country, external_code, parts, variables, chunk_id` each.
     """
     now = utc_now()
     values = [

@@ -164,6 +164,9 @@ class Message(SQLModel, table=True):
     raw_status: str | None = Field(default=None, max_length=200, description="The provider's own word.")
     provider: str = Field(max_length=50)
     provider_message_id: str | None = Field(default=None, max_length=100)
+    external_code: str | None = Field(
+        default=None, max_length=200, description="The list's own key of the contact."
+    )
     parts: int | None = Field(default=None, description="SMS segments, counted before sending.")
     cost: Decimal | None = Field(default=None, sa_type=Money)
     chunk_id: int = Field(foreign_key="chunk.id", index=True)

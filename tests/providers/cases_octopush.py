@@ -281,14 +281,14 @@ CASES = ProviderCases(
                 "purpose": "transactional",
                 "media": [{"url": "https://example.com/a.png"}],
             },
-            problems=[("channel", "mms"), ("media", "`text` only")],
+            problems=[("channel", "mms"), ("media", "no pictures")],
         ),
         ProblemCase(
             id="a provider's template",
             content={"channel": "sms", "purpose": "transactional", "template": {"id": "1"}},
-            problems=[("template", "`text` only")],
+            problems=[("template", "lives at the provider")],
         ),
-        ProblemCase(id="subject", content={**SMS, "subject": "Hi"}, problems=[("subject", "SMS")]),
+        ProblemCase(id="subject", content={**SMS, "subject": "Hi"}, problems=[("subject", "no title")]),
         ProblemCase(
             id="two senders",
             content={**SMS, "sender": "Shop"},
@@ -328,11 +328,6 @@ CASES = ProviderCases(
             id="single braces", content={**SMS, "text": "Hi {first_name}"}, problems=[("text", "{{ first_name }}")]
         ),
         ProblemCase(id="double braces", content={**SMS, "text": "Hi {{first_name}} {name}"}, problems=[]),
-        ProblemCase(
-            id="no offset",
-            content={**SMS, "send_at": "2026-01-05T12:00:00"},
-            problems=[("schedule.send_at", "offset")],
-        ),
         ProblemCase(
             id="STOP mention missing",
             content={**MARKETING, "text": "Sale! STOP au 36180"},

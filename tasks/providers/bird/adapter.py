@@ -9,7 +9,6 @@ from tasks.messaging.content import Content, ContentKind
 from tasks.messaging.statuses import Channel
 from tasks.providers.base import (
     Batch,
-    Capabilities,
     OutboundMessage,
     Provider,
     ProviderCredentials,
@@ -25,6 +24,7 @@ from tasks.providers.bird.request import (
     BirdRequests,
     find_bird_problems,
 )
+from tasks.providers.capabilities import Capabilities, find_unsupported
 from tasks.providers.errors import ConfigurationError
 from tasks.providers.http import HttpClient, RetryPolicy
 
@@ -45,6 +45,12 @@ class Bird(Provider):
         media_countries=MEDIA_COUNTRIES,
         max_schedule_ahead=MAX_SCHEDULE_AHEAD,
         can_schedule=True,
+        can_set_sender=True,
+        can_set_validity=True,
+        can_tag=True,
+        can_receive_replies=True,
+        can_track_links=True,
+        can_title=True,
         can_poll_status=True,
         pushes_status=True,
         accepts_reference=True,
@@ -64,7 +70,7 @@ class Bird(Provider):
     ) -> None:
         if not isinstance(credentials, BirdCredentials) or not isinstance(options, BirdOptions):
             raise TypeError("credentials and options must be Bird.Credentials and Bird.Options")
-        if problems := find_bird_problems(content, options):
+        if problems := self.find_problems(content, options):
             raise ConfigurationError("; ".join(problems))
         self._requests = BirdRequests(content, options)
         self._path = f"/workspaces/{credentials.workspace_id}/channels/{credentials.channel_id}/messages"
@@ -83,7 +89,10 @@ class Bird(Provider):
     ) -> list[str]:
         if not isinstance(options, BirdOptions):
             raise TypeError("options must be Bird.Options")
-        return find_bird_problems(content, options, countries)
+        return [
+            *find_unsupported(cls.name, content, cls.capabilities),
+            *find_bird_problems(content, options, countries),
+        ]
 
     async def send(self, messages: Sequence[OutboundMessage], batch: Batch | None = None) -> list[SendOutcome]:
         """Hand over one message.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from tasks.messaging.statuses import Channel, Purpose
 from tasks.providers.base import OutboundMessage
 from tasks.providers.bird.options import BirdOptions, TextExtras, wire
 
+MAX_TAGS = 10
 MAX_MEDIA = 10
 MEDIA_COUNTRIES = frozenset({"US", "CA"})
 MAX_SCHEDULE_AHEAD = timedelta(days=35)
@@ -41,6 +42,7 @@ class BirdRequests:
             self._shared.pop(key, None)
         if sender := _sender(content, options):
             self._shared["sender"] = {"connector": sender}
+        self._shared |= _common_fields(content, options)
         if content.send_at is not None:
             self._shared["scheduledFor"] = content.send_at.isoformat()
 
@@ -106,36 +108,43 @@ def _sender(content: Content, options: BirdOptions) -> dict[str, Any]:
     return connector
 
 
+def _common_fields(content: Content, options: BirdOptions) -> dict[str, Any]:
+    """What a campaign asks of any provider, in Bird's words."""
+    fields: dict[str, Any] = {}
+    if content.validity_seconds is not None:
+        fields["validity"] = content.validity_seconds
+    if tags := _tags(content, options):
+        fields["tags"] = tags
+    if content.track_links:
+        fields["enableLinkTracking"] = True
+    return fields
+
+
+def _tags(content: Content, options: BirdOptions) -> list[str]:
+    return list(dict.fromkeys([*map(str.lower, content.tags), *(options.tags or ())]))
+
+
 def find_bird_problems(
     content: Content, options: BirdOptions, countries: frozenset[str] = frozenset()
 ) -> list[str]:
     """What Bird would refuse or silently change, one sentence each, beginning with the key."""
     problems = []
-    if content.channel not in {Channel.SMS, Channel.MMS}:
-        problems.append(f"channel: bird sends sms and mms here, not {content.channel}")
-    if content.test_mode:
-        problems.append("test_mode: bird has no simulation, people would get the messages")
     from_options = options.sender and options.sender.identifier_value
     if content.sender and from_options and content.sender != from_options:
         problems.append("sender: differs from options.bird.sender.identifier_value; give one of them")
     if content.subject is not None and _JINJA.search(content.subject):
         problems.append("subject: bird gets it as it stands, the same for all; a template in it is not filled in")
-    problems += _schedule_problems(content)
+    if content.validity_seconds and options.validity and content.validity_seconds != options.validity:
+        problems.append("validity: differs from options.bird.validity; give one of them")
+    if content.track_links and options.enable_link_tracking is False:
+        problems.append("track_links: options.bird.enable_link_tracking says the opposite; give one of them")
+    if len(_tags(content, options)) > MAX_TAGS:
+        problems.append(f"tags: bird takes at most {MAX_TAGS}")
     problems += _media_problems(content, countries)
     problems += _template_problems(content, options)
     problems += _text_option_problems(content, options)
     problems += _use_case_problems(content, options)
     return problems
-
-
-def _schedule_problems(content: Content) -> list[str]:
-    if content.send_at is None:
-        return []
-    if content.send_at.tzinfo is None:
-        return ["schedule.send_at: bird needs a time with a UTC offset; add the offset"]
-    if content.send_at > datetime.now(UTC) + MAX_SCHEDULE_AHEAD:
-        return [f"schedule.send_at: bird takes messages at most {MAX_SCHEDULE_AHEAD.days} days ahead"]
-    return []
 
 
 def _media_problems(content: Content, countries: frozenset[str]) -> list[str]:
@@ -146,8 +155,6 @@ def _media_problems(content: Content, countries: frozenset[str]) -> list[str]:
         return problems
     if content.channel is Channel.SMS:
         problems.append("media: goes as mms; set `channel: mms`")
-    if len(content.media) > MAX_MEDIA:
-        problems.append(f"media: {len(content.media)} pieces, bird takes {MAX_MEDIA}")
     if elsewhere := sorted(countries - MEDIA_COUNTRIES):
         problems.append(f"media: bird sends it to the US and Canada only, the audience has {', '.join(elsewhere)}")
     if not all(map(_is_picture, content.media)) and any(item.content_type is None for item in content.media):

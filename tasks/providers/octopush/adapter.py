@@ -12,13 +12,13 @@ from tasks.messaging.content import Content, ContentKind
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.providers.base import (
     Batch,
-    Capabilities,
     OutboundMessage,
     Provider,
     ProviderCredentials,
     ProviderOptions,
     SendOutcome,
 )
+from tasks.providers.capabilities import Capabilities, find_unsupported
 from tasks.providers.errors import ConfigurationError
 from tasks.providers.http import HttpClient, RetryPolicy
 from tasks.providers.octopush.answers import classify_octopush, mean_cost, read_receipt
@@ -30,6 +30,7 @@ from tasks.providers.octopush.options import (
     OctopushOptions,
     find_octopush_problems,
     sender_of,
+    wants_replies,
 )
 
 _SEND_PATH = "/sms-campaign/send"
@@ -60,6 +61,9 @@ class Octopush(Provider):
         max_text_chars=TEXT_MAX_CHARS,
         can_schedule=True,
         can_simulate=True,
+        can_mark_purpose=True,
+        can_set_sender=True,
+        can_receive_replies=True,
         pushes_status=True,
         reports_cost=True,
     )
@@ -77,7 +81,7 @@ class Octopush(Provider):
     ) -> None:
         if not isinstance(credentials, OctopushCredentials) or not isinstance(options, OctopushOptions):
             raise TypeError("credentials and options must be Octopush.Credentials and Octopush.Options")
-        if problems := find_octopush_problems(content, options):
+        if problems := self.find_problems(content, options):
             raise ConfigurationError("; ".join(problems))
         self._content = content
         self._options = options
@@ -95,7 +99,10 @@ class Octopush(Provider):
     ) -> list[str]:
         if not isinstance(options, OctopushOptions):
             raise TypeError("options must be Octopush.Options")
-        return find_octopush_problems(content, options, countries)
+        return [
+            *find_unsupported(cls.name, content, cls.capabilities),
+            *find_octopush_problems(content, options, countries),
+        ]
 
     async def send(self, messages: Sequence[OutboundMessage], batch: Batch | None = None) -> list[SendOutcome]:
         """Hand over the messages of one request.
@@ -122,6 +129,8 @@ class Octopush(Provider):
             raise ValueError(
                 f"the batch reference {batch.reference!r} is longer than {_LIST_NAME_MAX_CHARS} characters"
             )
+        if batch.text is None:
+            raise ValueError("octopush sends texts, and the request has none")
         refusals = [_find_refusal(message, batch.text) for message in messages]
         sendable = [message for message, reason in zip(messages, refusals, strict=True) if reason is None]
         accepted = await self._send_batch(sendable, batch) if sendable else None
@@ -166,7 +175,7 @@ class Octopush(Provider):
             # Creates a contact list of that name, and comes back in every callback: the only way to learn the
             # ticket of a request whose answer was lost.
             "list_name": batch.reference,
-            "with_replies": options.with_replies,
+            "with_replies": wants_replies(self._content, options),
             "simulation_mode": self._content.test_mode,
             "auto_delete_optout_contacts": options.auto_delete_optout_contacts,
             "auto_optimize_text": options.auto_optimize_text,

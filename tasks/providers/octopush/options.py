@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from pydantic import Field, SecretStr
 
-from tasks.messaging.content import Content, ContentKind
-from tasks.messaging.statuses import Channel, Purpose
+from tasks.messaging.content import Content
+from tasks.messaging.statuses import Purpose
 from tasks.providers.base import ProviderCredentials, ProviderOptions
 
 PLACEHOLDERS = ("first_name", "last_name", "param1", "param2", "param3", "param4", "param5")
@@ -90,24 +90,19 @@ def sender_of(content: Content, options: OctopushOptions) -> str | None:
     return content.sender or options.sender
 
 
+def wants_replies(content: Content, options: OctopushOptions) -> bool:
+    """Whether recipients shall be able to answer."""
+    return content.replies or options.with_replies
+
+
 def find_octopush_problems(
     content: Content, options: OctopushOptions, countries: frozenset[str] = frozenset()
 ) -> list[str]:
     """What Octopush would refuse or silently change, one sentence each, beginning with the key."""
-    problems = []
-    if content.channel is not Channel.SMS:
-        problems.append(f"channel: octopush sends sms only, not {content.channel}")
-    if content.kind is not ContentKind.TEXT:
-        problems.append(f"{content.kind}: octopush sends `text` only")
-    if content.subject is not None:
-        problems.append("subject: an SMS has none")
-    if content.send_at is not None and content.send_at.tzinfo is None:
-        problems.append(
-            "schedule.send_at: octopush would take a time without a UTC offset as Paris time; add the offset"
-        )
-    problems += _sender_problems(content, options, countries)
-    problems += _text_problems(content.text or "", content.purpose, options, countries)
-    return problems
+    return [
+        *_sender_problems(content, options, countries),
+        *_text_problems(content.text or "", content.purpose, options, countries),
+    ]
 
 
 def _sender_problems(content: Content, options: OctopushOptions, countries: frozenset[str]) -> list[str]:
@@ -123,10 +118,8 @@ def _sender_problems(content: Content, options: OctopushOptions, countries: froz
         )
     elif not _SENDER.fullmatch(sender):
         problems.append(f"sender: {sender!r} is not 3 to 11 of a-z A-Z 0-9; octopush would change it and send")
-    if options.with_replies and _STOP_COUNTRY in countries:
-        problems.append(
-            "sender: with options.octopush.with_replies, recipients in France see a short number instead"
-        )
+    if wants_replies(content, options) and _STOP_COUNTRY in countries:
+        problems.append("sender: with replies, recipients in France see a short number instead")
     return problems
 
 

@@ -165,6 +165,7 @@ def upgrade() -> None:
         sa.Column("raw_status", sa.String(200), nullable=True),
         sa.Column("provider", sa.String(50), nullable=False),
         sa.Column("provider_message_id", sa.String(100), nullable=True),
+        sa.Column("external_code", sa.String(200), nullable=True),
         sa.Column("parts", sa.Integer(), nullable=True),
         sa.Column("cost", sa.Numeric(18, 8).with_variant(sa.Float(), "sqlite"), nullable=True),
         sa.Column("chunk_id", sa.Integer(), nullable=False),
