@@ -19,6 +19,7 @@ from tasks.contacts.addresses import reachable_address
 from tasks.identity import identity_of
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import MessageStatus
+from tasks.pacing import pace_of
 from tasks.patience import read_patience
 from tasks.providers.base import Batch, OutboundMessage, Provider, SendOutcome
 from tasks.providers.errors import OutcomeUnknown, ProviderError, RequestRejected
@@ -121,12 +122,12 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
         try:
             identity = identity_of(run)
             capabilities = identity.capabilities
+            credentials = load_credentials(run.provider)
             provider = identity.adapter(
-                load_credentials(run.provider),
-                identity.content,
-                identity.provider_options,
-                retry=read_patience().of_requests,
+                credentials, identity.content, identity.provider_options, retry=read_patience().of_requests
             )
+            if pace := pace_of(ledger, run.provider, credentials, capabilities):
+                provider.use_pace(pace)
             texts = RunTexts(identity.content, capabilities.placeholders, capabilities.placeholder_max_chars)
             requests = shape_requests(run.token, messages, texts, capabilities)
             window_size = _REQUESTS_PER_WINDOW * capabilities.max_requests_in_flight

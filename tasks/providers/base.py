@@ -18,6 +18,7 @@ from tasks.messaging.statuses import MessageStatus
 from tasks.messaging.strict_model import StrictModel
 from tasks.providers.capabilities import Capabilities
 from tasks.providers.http import HttpClient, RetryPolicy
+from tasks.providers.pace import Turns
 
 
 class ProviderOptions(StrictModel):
@@ -172,6 +173,10 @@ class Provider(ABC):
         Raises:
             ProviderError: The request as a whole got no accepting answer; the class says whether it was sent.
         """
+
+    def use_pace(self, pace: Turns) -> None:
+        """Let requests begin when this says so, instead of at a pace of this process alone."""
+        self._client.use_pace(pace)
 
     async def read_balance(self) -> Balance | None:
         """What is left in the account; None where the provider cannot say."""

@@ -22,6 +22,7 @@ class Capabilities:
             so that they fall between the two wherever the audience allows.
         max_requests_in_flight: How many requests Rollcall keeps open at once.
         max_requests_per_second: Documented limit, None where none is documented.
+        rate_window_seconds: In which that limit is counted: no such time may hold more than it allows.
         placeholders: Names that the provider fills in per recipient in one shared text, written `{name}`.
         batches_own_texts: A request with many recipients can carry another text, or other values, for each.
         placeholder_max_chars: Longest value of a placeholder.
@@ -40,6 +41,7 @@ class Capabilities:
     recommended_recipients_per_request: tuple[int, int]
     max_requests_in_flight: int
     max_requests_per_second: float | None
+    rate_window_seconds: float = 1.0
     placeholders: tuple[str, ...] = ()
     placeholder_max_chars: int = 0
     batches_own_texts: bool = False

@@ -36,7 +36,7 @@ from tasks.providers.errors import (
     ProviderUnreachable,
     RequestRejected,
 )
-from tasks.providers.pace import Pace
+from tasks.providers.pace import Pace, Turns
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,9 @@ class HttpClient:
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._clock = clock
-        self._pace = Pace(max_requests_per_second, sleep=sleep, clock=clock) if max_requests_per_second else None
+        self._pace: Turns | None = (
+            Pace(max_requests_per_second, sleep=sleep, clock=clock) if max_requests_per_second else None
+        )
         self._transports = [transport] if transport else self._make_transports(max_requests_in_flight)
         self._owns_transports = transport is None
         # Last in, first out: the connection that was used last is the least likely to have been closed meanwhile.
@@ -143,6 +145,10 @@ class HttpClient:
         for slot in range(max_requests_in_flight):
             self._slots.put_nowait(self._transports[slot % len(self._transports)])
         self._open = AsyncExitStack()
+
+    def use_pace(self, pace: Turns) -> None:
+        """Let requests begin when this says so."""
+        self._pace = pace
 
     def __repr__(self) -> str:
         return f"<HttpClient {self._base_url.host}>"

@@ -2,10 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 _SHARE = 0.95
 _BURST_SECONDS = 0.04
 _ROUNDING = 1e-9
+
+
+class Turns(Protocol):
+    """Says when a request may begin."""
+
+    async def wait_for_turn(self) -> None:
+        """Return when the next request may begin."""
+        ...
 
 
 class Pace:

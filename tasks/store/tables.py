@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from tasks.messaging.statuses import Channel, ExclusionReason, MessageStatus, Purpose
@@ -249,3 +249,12 @@ class Reply(SQLModel, table=True):
     text: str
     received_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     message_id: int | None = Field(default=None, sa_column=Column(_BigId, ForeignKey("message.id")))
+
+
+class RateLimit(SQLModel, table=True):
+    """When the next request under a provider's rate limit may begin."""
+
+    __tablename__ = "rate_limit"
+
+    name: str = Field(primary_key=True, max_length=100, description="Provider and a hash of the credentials.")
+    next_at: float = Field(sa_column=Column(Double, nullable=False), description="Unix time in seconds.")

@@ -9,6 +9,12 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "rate_limit",
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("next_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "campaign_run",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(300), nullable=False),
@@ -248,3 +254,4 @@ def downgrade() -> None:
 
     op.drop_table("contact")
     op.drop_table("campaign_run")
+    op.drop_table("rate_limit")
