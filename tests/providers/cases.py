@@ -11,10 +11,27 @@ SECRET = "s3cret-that-nobody-may-see"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """A request that must be put on the wire, and the answer to it.
+
+    Attributes:
+        request: The JSON body; None where it has none.
+    """
+
+    method: str = "POST"
+    url: str
+    request: dict[str, Any] | None = None
+    status: int = 200
+    answer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequestCase:
     """One call of `send`: the request it must put on the wire, the answer to it, and what is made of that.
 
     Attributes:
+        before: Requests that must go before, where it takes several.
+        url: Where the request goes, if not where most of this provider's go.
         request: The JSON body; None where nothing may be sent.
     """
 
@@ -23,6 +40,8 @@ class RequestCase:
     options: dict[str, Any] = field(default_factory=dict)
     messages: list[OutboundMessage]
     batch: Batch | None = None
+    before: list[Exchange] = field(default_factory=list)
+    url: str | None = None
     request: dict[str, Any] | None
     status: int = 200
     answer: str = ""

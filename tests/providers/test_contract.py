@@ -22,7 +22,7 @@ from tasks.providers.errors import (
 )
 from tasks.providers.http import USER_AGENT, RetryPolicy
 from tasks.providers.registry import PROVIDER_NAMES, load_provider
-from tests.providers.cases import ErrorCase, ProblemCase, ProviderCases, RequestCase
+from tests.providers.cases import ErrorCase, Exchange, ProblemCase, ProviderCases, RequestCase
 
 pytestmark = pytest.mark.anyio
 
@@ -130,17 +130,19 @@ async def test_the_request_is_exact_and_every_message_has_its_outcome_in_order(
     name: str, case: RequestCase
 ) -> None:
     cases = CASES[name]
-    script = [] if case.request is None else [httpx.Response(case.status, text=case.answer)]
-    network = ScriptedNetwork(*script)
+    last = Exchange(url=case.url or cases.url, request=case.request, status=case.status, answer=case.answer)
+    exchanges = [] if case.request is None else [*case.before, last]
+    network = ScriptedNetwork(*(httpx.Response(one.status, text=one.answer) for one in exchanges))
     async with build(name, case, network) as provider:
         outcomes = await provider.send(case.messages, case.batch)
     assert network.script == []
     assert outcomes == case.outcomes
     assert [outcome.reference for outcome in outcomes] == [message.reference for message in case.messages]
-    for request in network.requests:
-        assert (request.method, str(request.url)) == ("POST", cases.url)
-        assert json.loads(request.content) == case.request
-        assert {key: request.headers.get(key) for key in cases.headers} == cases.headers
+    for request, exchange in zip(network.requests, exchanges, strict=True):
+        assert (request.method, str(request.url)) == (exchange.method, exchange.url)
+        assert (json.loads(request.content) if request.content else None) == exchange.request
+        headers = {key: cases.headers[key] for key in cases.headers if request.content or key != "content-type"}
+        assert {key: request.headers.get(key) for key in headers} == headers
         assert request.headers["User-Agent"] == USER_AGENT
 
 
