@@ -74,12 +74,16 @@ class BatchReceipt:
         accepted_count: How many recipients it took; fewer than were sent means that it dropped some unnamed.
         total_cost: In the account's currency.
         residual_credit: What is left, in the provider's unit.
+        parts_count: How many SMS parts it counted, of all recipients or of one: not every provider says which.
+        note: The provider's own text, shortened, addresses masked.
     """
 
     ticket: str
     accepted_count: int | None = None
     total_cost: Decimal | None = None
     residual_credit: Decimal | None = None
+    parts_count: int | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,15 @@ class Provider(ABC):
             options: The provider's options.
             countries: Countries in the audience (ISO 3166-1 alpha-2), empty while they are not known.
         """
+
+    @classmethod
+    def find_warnings(cls, content: Content, options: ProviderOptions) -> list[str]:
+        """What this provider would do otherwise than a reader of such a campaign expects; one sentence each.
+
+        Unlike a problem, a warning keeps nothing from being sent.
+        """
+        del content, options
+        return []
 
     @abstractmethod
     async def send(self, messages: Sequence[OutboundMessage], batch: Batch | None = None) -> list[SendOutcome]:
