@@ -38,8 +38,10 @@ class CampaignError(Exception):
     """
 
     def __init__(self, where: str, problems: list[str]) -> None:
-        lines = problems if len(problems) == 1 else ["", *(f"  - {problem}" for problem in problems)]
-        super().__init__(f"{where}: " + "\n".join(lines))
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(
+            f"{where}: {problems[0]}" if len(problems) == 1 else f"{where} has several faults:\n{lines}"
+        )
         self.problems = problems
 
 
@@ -258,13 +260,21 @@ def parse_campaign(document: dict[str, Any], *, where: str = "campaign") -> Camp
         raise CampaignError(where, explain_validation(error)) from None
 
 
+_PLAIN_WORDS = {
+    "missing": "is missing",
+    "tuple_type": "is a list: [one, another]",
+    "list_type": "is a list: [one, another]",
+    "model_type": "has keys of its own, indented below it",
+    "timezone_aware": "needs a UTC offset, for example 2026-03-20T10:00:00+01:00",
+}
+
+
 def explain_validation(error: ValidationError) -> list[str]:
     """One sentence per problem, beginning with the key. Values are not repeated: they may be personal."""
     sentences = []
     for problem in error.errors(include_url=False, include_input=False):
         key = ".".join(str(part) for part in problem["loc"])
         text = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "missing":
-            text = "is missing"
+        text = _PLAIN_WORDS.get(problem["type"], text)
         sentences.append(f"{key}: {text}" if key else text)
     return sentences

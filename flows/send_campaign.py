@@ -119,7 +119,7 @@ def _check_approval(approved: str | None, digest: str) -> None:
 def _hand_over(run_id: int) -> RunAccount:
     with owned_run(run_id) as ownership, stopping_on_sigterm():
         ownership.error = hand_over_run(run_id, ownership.owner)
-    account = publish_report(run_id)
+    account = publish_report(run_id, ownership.handed_over_before)
     if ownership.error is not None:
         raise RunStopped(ownership.error, account)
     if any(account.statuses.get(status) for status in NOT_WELL):

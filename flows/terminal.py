@@ -25,7 +25,7 @@ from tasks.datasets.readers import DatasetError
 from tasks.messaging.templates import TemplateError
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
-from tasks.report import STATUS_MEANINGS
+from tasks.report import STATUS_MEANINGS, describe_content, say_what_was_done
 from tasks.resume import CampaignChanged
 from tasks.stopping import request_stop
 from tasks.store import runs
@@ -169,6 +169,8 @@ def show_account(account: RunAccount, console: Console) -> None:
     closes = "balance closed" if account.is_balanced else "[bold red]THE ACCOUNT DOES NOT CLOSE[/]"
     table.add_row(f"{account.messages + account.excluded:,}", "[bold]accounted for[/]", closes)
     console.print(table)
+    for sentence in say_what_was_done(account):
+        console.print(f"[bold]{sentence}[/]")
     for (status, reason, raw), count in account.troubles.items():
         said = f" (the provider said {escape(raw)})" if raw else ""
         console.print(f"  {count:,} {status}: {escape(reason)}{said}")
@@ -186,8 +188,8 @@ def show_plan(plan: Plan, console: Console) -> None:
     """What a dry run found, as tables."""
     prepared = plan.prepared
     console.print(f"\n[bold]Plan of {escape(plan.key)}[/] through {plan.provider}: nothing was sent")
-    for note in prepared.notes:
-        console.print(f"  {escape(note)}", soft_wrap=True)
+    for fact in (*describe_content(plan.content), *prepared.notes):
+        console.print(f"  {escape(fact)}", soft_wrap=True)
     columns = Table("meaning", "column", "because", show_edge=False, pad_edge=False)
     for row in prepared.columns:
         columns.add_row(*map(escape, row))
@@ -200,8 +202,12 @@ def show_plan(plan: Plan, console: Console) -> None:
     for reason, count in prepared.exclusions.most_common():
         rows.add_row(f"{count:,}", f"[dim]{reason}[/]", escape("\n".join(prepared.examples.get(reason, []))))
     console.print(rows)
+    if not prepared.messages:
+        console.print("[bold red]Nobody would get this.[/] The reasons are in the table above.")
+        return
     encodings = ", ".join(f"{count:,} in {encoding}" for encoding, count in prepared.encodings.most_common())
-    console.print(f"{prepared.parts:,} SMS parts ({encodings}) in {plan.requests:,} requests")
+    parts = f"{prepared.parts:,} SMS parts ({encodings}) in " if prepared.parts else ""
+    console.print(f"{parts}{plan.requests:,} requests")
     for text in prepared.sample_texts:
         console.print(f"  [cyan]{escape(text)}[/]", soft_wrap=True)
     for advice in prepared.advice:

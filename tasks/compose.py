@@ -1,6 +1,7 @@
 """Writing the text of every row: what its recipient reads, its SMS parts, and which request it can share."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -35,6 +36,7 @@ class Composer:
         sources: For each variable the column it comes from.
         counts_parts: Whether these are SMS.
         max_chars: Longest text that the provider takes.
+        placeholders: Names that the provider fills in, written `{name}`.
         is_bulk: Whether a request takes many recipients, so that equal texts can share one.
         charset: The SMS alphabet that the provider is asked to use.
 
@@ -52,6 +54,7 @@ class Composer:
         counts_parts: bool,
         max_chars: int | None,
         is_bulk: bool,
+        placeholders: Sequence[str] = (),
         charset: Charset = Charset.AUTO,
     ) -> None:
         self._texts = texts
@@ -60,6 +63,8 @@ class Composer:
         self._max_chars = max_chars
         self._is_bulk = is_bulk
         self._charset = charset
+        names = "|".join(map(re.escape, placeholders))
+        self._own_placeholder = re.compile(rf"\{{({names})\}}" if names else r"(?!)")
         self._costly_characters: dict[str, str] = {}
         self.names: Sequence[str] = texts.variables
         self.sample_texts: list[str] = []
@@ -104,6 +109,13 @@ class Composer:
             raise _DoesNotFit(
                 ExclusionReason.MISSING_VALUE, f"the text cannot be written for this row: {error}"
             ) from None
+        if self._texts.is_text and not (text or "").strip():
+            raise _DoesNotFit(ExclusionReason.MISSING_VALUE, "the text is empty for this row")
+        if text is not None and (found := self._own_placeholder.search(text)) and not self._fits_shared(values):
+            raise _DoesNotFit(
+                ExclusionReason.MISSING_VALUE,
+                f"the text has {found[0]} in it, which the provider would take for a placeholder and fill in",
+            )
         variables = json.dumps(values, ensure_ascii=False) if values else None
         if text is None:
             return variables, None, SHARED_TEXT_KEY
@@ -117,11 +129,14 @@ class Composer:
         return variables, self._count_parts(text) if self._counts_parts else None, self._text_key(text, values)
 
     def _text_key(self, text: str, values: Mapping[str, str]) -> int:
-        shared = self._texts.shared
-        if not self._is_bulk or (shared is not None and shared.values(values) is not None):
+        if not self._is_bulk or self._fits_shared(values):
             return SHARED_TEXT_KEY
         key = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
         return key if key != SHARED_TEXT_KEY else 1
+
+    def _fits_shared(self, values: Mapping[str, str]) -> bool:
+        shared = self._texts.shared
+        return shared is not None and shared.values(values) is not None
 
     def _count_parts(self, text: str) -> int:
         counted = count_parts(text, charset=self._charset)

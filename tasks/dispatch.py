@@ -190,6 +190,8 @@ class _ChunkSender:
         self._texts = texts
         self._report = report
         self._window_slots = asyncio.Semaphore(_WINDOWS_AT_ONCE)
+        # The HTTP client has as many. What waits here instead of there can still be stopped.
+        self._request_slots = asyncio.Semaphore(provider.capabilities.max_requests_in_flight)
 
     async def send_all(self, requests: Iterator[PlannedRequest], window_size: int) -> None:
         """Send all of these, until something stops the chunk."""
@@ -254,23 +256,24 @@ class _ChunkSender:
     async def _send(
         self, request_id: int | None, request: PlannedRequest
     ) -> tuple[list[RecordedOutcome], RecordedRequest | None]:
-        if self._report.is_stopped():  # while this one waited for its turn
-            return _all_planned(request), _refused(request_id, self._report.stop_message)
-        try:
-            outbound = [self._outbound(message, request) for message in request.messages]
-            batch = Batch(request.reference, request.batch_text) if request.is_bulk else None
-            outcomes = await self._provider.send(outbound, batch)
-        except ProviderError as error:
-            self._report.first_error = self._report.first_error or str(error)
-            if error.stops_run:
-                self._report.stop(error.reason, str(error), may_be_retried=error.retryable)
-            return outcomes_of_error(request, error), _request_of_error(request_id, error)
-        except Exception as error:  # noqa: BLE001  # raised again when the outcomes of the chunk are recorded
-            # A fault of ours, perhaps after the request left: these messages must not be sent again blindly.
-            self._report.stop("internal_error", f"{type(error).__name__} while sending: a fault of Rollcall")
-            self._report.faults.append(error)
-            unknown = OutcomeUnknown("internal error", reason="internal_error")
-            return outcomes_of_error(request, unknown), _request_of_error(request_id, unknown)
+        async with self._request_slots:
+            if self._report.is_stopped():  # while this one waited for its turn
+                return _all_planned(request), _refused(request_id, self._report.stop_message)
+            try:
+                outbound = [self._outbound(message, request) for message in request.messages]
+                batch = Batch(request.reference, request.batch_text) if request.is_bulk else None
+                outcomes = await self._provider.send(outbound, batch)
+            except ProviderError as error:
+                self._report.first_error = self._report.first_error or str(error)
+                if error.stops_run:
+                    self._report.stop(error.reason, str(error), may_be_retried=error.retryable)
+                return outcomes_of_error(request, error), _request_of_error(request_id, error)
+            except Exception as error:  # noqa: BLE001  # raised again when the outcomes of the chunk are recorded
+                # A fault of ours, perhaps after the request left: these messages must not be sent again blindly.
+                self._report.stop("internal_error", f"{type(error).__name__} while sending: a fault of Rollcall")
+                self._report.faults.append(error)
+                unknown = OutcomeUnknown("internal error", reason="internal_error")
+                return outcomes_of_error(request, unknown), _request_of_error(request_id, unknown)
         recorded = [
             RecordedOutcome(
                 message_id=message.id,

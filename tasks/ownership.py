@@ -17,12 +17,14 @@ class Ownership:
 
     Attributes:
         owner: This process, as the ledger names it.
+        handed_over_before: Messages that were handed over already.
         abandoned: Messages that an earlier process left in `sending`; they are `unknown` now.
         error: Set it to why the run stops, before giving it back.
     """
 
     owner: str
-    abandoned: int
+    handed_over_before: int = 0
+    abandoned: int = 0
     error: str | None = None
 
 
@@ -33,11 +35,13 @@ def owned_run(run_id: int) -> Iterator[Ownership]:
     Raises:
         RunBusy: Another process is sending it.
     """
-    ownership = Ownership(runs.process_name(), abandoned=0)
+    ownership = Ownership(runs.process_name())
     with Ledger() as ledger:
         with ledger.writing() as connection:
             runs.acquire_run(connection, run_id, ownership.owner)
             ownership.abandoned = runs.settle_abandoned(connection, run_id)
+            counts = runs.count_statuses(connection, run_id)
+            ownership.handed_over_before = sum(n for status, n in counts.items() if status.is_handed_over)
         given_back = threading.Event()
         heartbeat = threading.Thread(
             target=_keep_lease, args=(ledger, run_id, ownership.owner, given_back), name="run lease", daemon=True

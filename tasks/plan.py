@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.contacts.chunks import assign_chunks
 from tasks.datasets.spool import Spool
 from tasks.identity import RunIdentity
+from tasks.messaging.content import Content
 from tasks.prepare import PreparedAudience
 from tasks.providers.capabilities import Capabilities
 from tasks.store import registry, runs
@@ -33,6 +34,7 @@ class Plan:
 
     key: str
     provider: str
+    content: Content
     prepared: PreparedAudience
     requests: int
 

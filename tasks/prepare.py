@@ -124,7 +124,8 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             columns.variables,
             counts_parts=content.channel is Channel.SMS,
             max_chars=capabilities.max_text_chars,
-            is_bulk=capabilities.max_recipients_per_request > 1,
+            is_bulk=capabilities.max_recipients_per_request > 1 and not capabilities.batches_own_texts,
+            placeholders=capabilities.placeholders,
         )
         judge = AudienceJudge(
             content,

@@ -1,6 +1,9 @@
 """What people see of a plan and of a run: markdown for the Prefect UI. No full address in it."""
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import task
@@ -9,7 +12,8 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.datasets.spool import Spool
 from tasks.identity import RunIdentity
-from tasks.messaging.statuses import MessageStatus
+from tasks.messaging.content import Content
+from tasks.messaging.statuses import MessageStatus, Purpose
 from tasks.plan import Plan, count_requests
 from tasks.prepare import PreparedAudience
 from tasks.store.account import RunAccount, read_account
@@ -33,10 +37,15 @@ STATUS_MEANINGS = {
 
 
 @task(name="publish report", cache_policy=NO_CACHE, persist_result=False)
-def publish_report(run_id: int) -> RunAccount:
-    """Count a run, and publish the account as an artifact of the flow run."""
+def publish_report(run_id: int, handed_over_before: int) -> RunAccount:
+    """Count a run, and publish the account as an artifact of the flow run.
+
+    Args:
+        run_id: The run.
+        handed_over_before: Messages that earlier commands had handed over.
+    """
     with Ledger() as ledger, ledger.reading() as connection:
-        account = read_account(connection, run_id)
+        account = replace(read_account(connection, run_id), handed_over_before=handed_over_before)
     create_markdown_artifact(
         account_as_markdown(account),
         key=f"rollcall-run-{run_id}",
@@ -49,13 +58,29 @@ def publish_report(run_id: int) -> RunAccount:
 def publish_plan(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int) -> Plan:
     """Say what a prepared audience would become, and publish it as an artifact of the flow run."""
     requests = count_requests(Spool(Path(prepared.directory)).text_keys(), chunk_size, identity.capabilities)
-    plan = Plan(run_key_of(identity.name, identity.run_key), identity.provider, prepared, requests)
+    key = run_key_of(identity.name, identity.run_key)
+    plan = Plan(key, identity.provider, identity.content, prepared, requests)
     create_markdown_artifact(
         plan_as_markdown(plan),
         key="rollcall-plan",
         description=f"Plan of {plan.key} through {plan.provider}: nothing was sent",
     )
     return plan
+
+
+def say_what_was_done(account: RunAccount) -> list[str]:
+    """What this command did, and what is special about the run; plain sentences."""
+    sentences = []
+    if account.is_simulated:
+        sentences.append("Test mode: the provider only pretended, and nobody got a message.")
+    if account.handed_over_before:
+        before, now = account.handed_over_before, account.handed_over - account.handed_over_before
+        sentences.append(
+            f"{now:,} messages were handed over now, {before:,} before."
+            if now
+            else f"Nothing was sent now: {before:,} messages were handed over before."
+        )
+    return sentences
 
 
 def account_as_markdown(account: RunAccount) -> str:
@@ -70,6 +95,7 @@ def account_as_markdown(account: RunAccount) -> str:
         f"# {account.key}",
         f"Through {account.provider}, planned {account.created_at:%Y-%m-%d %H:%M} UTC. Digest `{account.digest}`.",
         balance,
+        *say_what_was_done(account),
         *([f"**Stopped:** {account.error}. The same command resumes."] if account.error else []),
         "## Messages",
         _table(
@@ -103,6 +129,30 @@ def account_as_markdown(account: RunAccount) -> str:
     return "\n\n".join(sections)
 
 
+_WAY_OUT = re.compile(r"\b(stop|unsubscribe|opt.?out|abmelden|baja|avregistrera)", re.IGNORECASE)
+
+
+def describe_content(content: Content, now: datetime | None = None) -> list[str]:
+    """How it would be sent: as what, as whom, and when; plain sentences.
+
+    Args:
+        content: What the messages share.
+        now: The current instant; taken from the clock when not given.
+    """
+    facts = [f"{content.purpose} {content.channel}, sender: {content.sender or 'the default of the provider'}"]
+    if content.send_at is None:
+        facts.append("to be sent at once")
+    else:
+        ahead = content.send_at - (now or datetime.now(UTC))
+        when = f"in {ahead.days} days and {ahead.seconds // 3600} hours"
+        facts.append(f"to be sent {content.send_at:%Y-%m-%d %H:%M %Z}, {when}")
+    if content.test_mode:
+        facts.append("test mode: the provider would only pretend")
+    if content.purpose is Purpose.MARKETING and content.text and not _WAY_OUT.search(content.text):
+        facts.append("marketing text without a way to opt out: tell recipients how, for example: Reply STOP")
+    return facts
+
+
 def plan_as_markdown(plan: Plan) -> str:
     """What would be sent, and what would not."""
     prepared = plan.prepared
@@ -110,6 +160,7 @@ def plan_as_markdown(plan: Plan) -> str:
         f"# Plan of {plan.key} through {plan.provider}: nothing was sent",
         f"Digest `{prepared.digest}`: send exactly this with `--approve {prepared.digest}`.",
         f"**{prepared.rows_read:,} rows read = {prepared.messages:,} messages + {prepared.excluded:,} excluded**",
+        "\n".join(f"- {_plain(fact)}" for fact in describe_content(plan.content)),
         f"{prepared.parts:,} SMS parts in {plan.requests:,} requests.",
         "## Excluded rows",
         _table(("reason", "rows"), ((reason, f"{n:,}") for reason, n in prepared.exclusions.most_common())),

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from tasks.messaging.content import Content
 from tasks.messaging.statuses import ExclusionReason, MessageStatus
 from tasks.plan import Plan
 from tasks.prepare import PreparedAudience
@@ -48,7 +49,8 @@ def plan(**changes):
         "examples": {ExclusionReason.DUPLICATE: ["row 4: the same address as row 2"]},
         "sample_texts": ["Hi Ann"],
     }
-    return Plan("spring/1", "octopush", PreparedAudience(**values | changes), requests=1)
+    content = Content(channel="sms", purpose="marketing", text="Hi")
+    return Plan("spring/1", "octopush", content, PreparedAudience(**values | changes), requests=1)
 
 
 def test_the_balance_comes_first_and_is_spelled_out():

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import ipaddress
 import signal
 import sys
@@ -25,7 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = SandboxSettings.from_file(options.settings) if options.settings else SandboxSettings()
         listening = open_socket(options.host, options.port)
     except (SettingsError, OSError) as error:
-        sys.stderr.write(f"sandbox: {error}\n")
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        hint = f"port {options.port} is taken, perhaps by another sandbox; --port 0 takes a free one"
+        sys.stderr.write(f"sandbox: {hint if taken else error}\n")
         return 2
     server = build_server(create_app(settings), keep_alive_seconds=options.keep_alive_seconds)
     if not options.quiet:

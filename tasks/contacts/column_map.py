@@ -29,6 +29,8 @@ _TEXT_MEANINGS = (
     Meaning.EXTERNAL_CODE,
 )
 _LONGEST_SHOWN_CHARS = 40
+_NOTHINGS = np.array(["NULL", "null", "N/A", "n/a", "#N/A", "#REF!", "#VALUE!", "NaN", "nan"], dtype=object)
+"""What databases and spreadsheets write for "nothing". Only in these spellings: there are people called Null."""
 
 _Texts = NDArray[np.object_]
 
@@ -154,6 +156,7 @@ class ColumnMap:
                 raise KeyError(name)
             meaning = Meaning(name) if name in set(Meaning) else None
             values, _ = self._first_filled(frame, found, meaning)
+            values[np.isin(values, _NOTHINGS)] = ""
             result[name] = pd.array(values, dtype="str")
         return pd.DataFrame(result, index=frame.index)
 

@@ -252,7 +252,7 @@ def known_name(column: str) -> KnownName | None:
     behind `Phone 1 - Value`.
     """
     name = normal_name(column)
-    return _KNOWN.get(name) or _numbered_name(name)
+    return _KNOWN.get(name) or _numbered_name(name) or _consent_like(name)
 
 
 def _numbered_name(name: str) -> KnownName | None:
@@ -272,6 +272,34 @@ def _numbered_name(name: str) -> KnownName | None:
     # Home Phone 2 behind all first home and work numbers, Mobile 2 right behind Mobile.
     behind = _OTHER_RANK_SPAN if base.rank >= _OTHER_RANK else 0
     return KnownName(base.meaning, base.rank + behind + int(numbered["number"]), base.why, base.channel)
+
+
+_LIKE_OPT_OUT = re.compile(
+    r"\b(opt(ed)? ?out|optout|unsubscri\w*|unsub|do ?not ?(contact|call|text|sms|mail|email|disturb)|stop|"
+    r"suppress\w*|black ?list\w*|block ?list\w*|desinscri\w*|desabonn\w*|abgemeldet|widerspruch\w*)\b"
+)
+_LIKE_OPT_IN = re.compile(r"\b(opt(ed)? ?in|optin|consent\w*|einwilligung\w*|samtycke)\b")
+_ABOUT_CONSENT = re.compile(
+    r"\b(source|ip|method|via|by|origin|form|page|reason|text|version|channel|campaign|count)\b"
+)
+_A_TIME = re.compile(r"\b(time|date|at|on|stamp|timestamp|am|le)\b")
+_ABOUT_EMAIL = re.compile(r"\b(e ?mail|mail|newsletter)\b")
+_ABOUT_PHONE = re.compile(r"\b(sms|mms|texts?|phone|call|mobile|whatsapp)\b")
+
+
+def _consent_like(name: str) -> KnownName | None:
+    """Any other name that speaks of consent: somebody who said no must not be written to for want of a synonym.
+
+    Names about how consent was given ("opt in source") are left alone.
+    """
+    what = _LIKE_OPT_OUT.search(name) or _LIKE_OPT_IN.search(name)
+    if what is None or _ABOUT_CONSENT.search(name.replace(what[0], "")):
+        return None
+    email, phone = _ABOUT_EMAIL.search(name), _ABOUT_PHONE.search(name)
+    channel = None if bool(email) == bool(phone) else Meaning.EMAIL if email else Meaning.PHONE
+    if _LIKE_OPT_OUT.search(name):  # a time here says that somebody opted out; no time of a consent says nothing
+        return KnownName(Meaning.OPTED_OUT, 100, "sounds like an opt-out", channel)
+    return None if _A_TIME.search(name) else KnownName(Meaning.OPTED_IN, 100, "sounds like a consent", channel)
 
 
 def label_column(column: str) -> str:

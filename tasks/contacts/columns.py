@@ -148,10 +148,9 @@ def _find_column(key: str, wanted: str, columns: Sequence[str]) -> Source:
 
 def _not_found(needed: Meaning, columns: Sequence[str]) -> str:
     what = "a phone number" if needed is Meaning.PHONE else "an e-mail address"
-    example = columns[0] if columns else "NAME"
     return (
-        f"no column is recognised as {what}. The file has: {_listed(columns)}. Say which it is in the campaign "
-        f'file, under audience:  columns: {{{needed}: "{example}"}}'
+        f"no column is recognised as {what}. The file has: {_listed(columns)}. If one of them is, say so in the "
+        f'campaign file, under audience:  columns: {{{needed}: "its header"}}'
     )
 
 

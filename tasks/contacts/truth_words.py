@@ -50,7 +50,8 @@ _NO = _words("""
     no n false f 0 off unchecked none never null nil na not non faux nein falsch falso nej falskt
     nao nie ei
 """) | frozenset({"0 0", "n a", "not set", "no aplica", "sans objet"})
-_NO_SIGNS = frozenset({"-", "\u2013", "\u2014", "\u2717", "\u2718", "\u274c", "\u2610"})
+_CROSSES = frozenset({"\u2717", "\u2718", "\u274c"})
+_NO_SIGNS = frozenset({"-", "\u2013", "\u2014", "\u2610"}) | _CROSSES
 _YES_SIGNS = frozenset({"\u2713", "\u2714", "\u2705", "\u2611", "+"})
 
 _OPTED_OUT = _words("""
@@ -125,6 +126,8 @@ def says_opted_out(cell: str) -> bool:
     A moment (Mailchimp's UNSUB_TIME) and every word that is not a plain no or an opposite ("subscribed") count as
     opted out: a message too few is seen in the report, a message too many is a complaint.
     """
+    if cell.strip() in _CROSSES:  # "no", or the cross in a box that was ticked?
+        return True
     answer = read_answer(cell)
     if answer in {Answer.NO, Answer.EMPTY}:
         return False

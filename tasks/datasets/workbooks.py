@@ -36,7 +36,9 @@ class WorkbookTable:
         _check_container(path, described)
         self._sheet, self._header_row, first = self._find_header()
         self.header = unique_header(_without_trailing_blanks(first))
-        self.notes = [f"Excel, sheet '{self._sheet}'"]
+        others = [name for name in self._sheet_names() if name != self._sheet]
+        unread = f"; not read: {', '.join(repr(name) for name in others)}" if others else ""
+        self.notes = [f"Excel, sheet {self._sheet!r}{unread}"]
 
     def batches(self, rows: int) -> Iterator[RowBatch]:
         """The rows below the header."""

@@ -83,6 +83,6 @@ class Content(StrictModel):
     def _exactly_one_form(self) -> Self:
         if self.template is not None and (self.text is not None or self.media):
             raise ValueError("`template` is content that lives at the provider: remove `text` and `media`")
-        if self.template is None and not self.text and not self.media:
+        if self.template is None and not (self.text or "").strip() and not self.media:
             raise ValueError("nothing to send: give `text`, `media` or `template`")
         return self

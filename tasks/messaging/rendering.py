@@ -35,6 +35,7 @@ class RunTexts:
 
     def __init__(self, content: Content, placeholders: Sequence[str] = (), placeholder_max_chars: int = 0) -> None:
         self._text = compile_text(content.text) if content.text else None
+        self._has_media = bool(content.media)
         fields = content.template.fields if content.template else {}
         self._fields = {key: compile_text(source) for key, source in fields.items()}
         self.shared: PlaceholderText | None = (
@@ -45,6 +46,11 @@ class RunTexts:
         """One text for all recipients, with the provider's placeholders; None where it cannot be had."""
         self.variables = sorted({name for text in self._compiled() for name in text.variables})
         """Names of the columns that the texts use."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether each message is a text of ours, with nothing beside it."""
+        return self._text is not None and not self._has_media
 
     def _compiled(self) -> Iterable[CompiledText]:
         if self._text is not None:

@@ -4,6 +4,7 @@ All cells are texts. A cell that is empty, or only white space, counts as missin
 undefined, so that `{{ first_name | default("friend") }}` and `{% if first_name %}` do what their author means.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 
 from jinja2 import Template, meta, nodes
@@ -146,12 +147,20 @@ def check_variables(compiled: CompiledText, known: Collection[str]) -> None:
     """Whether the contact list has every column that a text reads.
 
     Raises:
-        TemplateError: It names each column that is not there, and the nearest that are.
+        TemplateError: It names each column that is not there, or that stands in single braces.
     """
     unknown = sorted(compiled.variables.difference(known))
     if unknown:
         named = [f"`{name}` is not a column of the contact list; {nearest(name, known)}" for name in unknown]
         raise TemplateError(" ".join(named))
+    for found in _ONE_BRACE.finditer(compiled.source):
+        if found[1] in known:
+            raise TemplateError(
+                f"`{found[0]}` would be sent as it stands: a column takes two braces, {{{{ {found[1]} }}}}"
+            )
+
+
+_ONE_BRACE = re.compile(r"(?<!\{)\{\s*(\w+)\s*\}(?!\})")
 
 
 def _has_value(cell: str | None) -> bool:

@@ -28,6 +28,8 @@ class RunAccount:
         errors: What the provider said to requests that it did not accept, the first of each chunk.
         dropped_unnamed: Recipients that a provider left out of a request without saying which.
         residual_credit: What the provider said last.
+        is_simulated: The provider's own test mode: nobody got a message.
+        handed_over_before: Messages that earlier commands had handed over; None when that is not known.
     """
 
     run_id: int
@@ -45,6 +47,8 @@ class RunAccount:
     errors: list[str]
     dropped_unnamed: int
     residual_credit: Decimal | None
+    is_simulated: bool = False
+    handed_over_before: int | None = None
 
     @property
     def messages(self) -> int:
@@ -126,9 +130,10 @@ def read_account(connection: Connection, run_id: int) -> RunAccount:
             country or "": (count, int(parts or 0), Decimal(cost or 0))
             for country, count, parts, cost in countries
         },
-        errors=list(errors),
+        errors=[error for error in errors if error != run.error],
         dropped_unnamed=int(dropped or 0),
         residual_credit=credit,
+        is_simulated=bool(run.content.get("test_mode")),
     )
 
 

@@ -77,7 +77,7 @@ def test_a_missing_column_is_refused_with_what_to_write():
     with pytest.raises(ColumnError) as refused:
         recognise(["Contact Ref", "Number to text"])
     assert "'Contact Ref', 'Number to text'" in str(refused.value)
-    assert 'columns: {phone: "Contact Ref"}' in str(refused.value)
+    assert 'columns: {phone: "its header"}' in str(refused.value)
 
 
 def test_two_equally_good_columns_are_refused_with_both_names():

@@ -279,7 +279,7 @@ def test_excel_becomes_text_without_loss(tmp_path):
         7: ["0.5", "true"],
     }
     assert list(torn) == [5]
-    assert notes == ["Excel, sheet 'Sheet'"]
+    assert notes == ["Excel, sheet 'Sheet'; not read: 'Other'"]
 
 
 def test_an_excel_file_that_would_unpack_to_too_much_is_refused(tmp_path):
