@@ -18,8 +18,14 @@ from pathlib import Path
 _FORKSERVER = multiprocessing.get_context("forkserver")
 _IMPORTED_BEFORE = (
     "alembic.command",
+    "fastapi",
+    "graphviz",
+    "prefect.flow_engine",
+    "prefect.task_engine",
     "psycopg",
+    "pyarrow.dataset",
     "rich.progress",
+    "sqlalchemy.dialects.sqlite",
     "tasks.dispatch",
     "tasks.plan",
     "tasks.providers.bird.adapter",

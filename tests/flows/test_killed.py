@@ -9,6 +9,7 @@ import httpx
 import pytest
 import yaml
 from prefect.settings import PREFECT_API_URL
+from sqlalchemy import text
 
 from flows.parameters import read_campaign
 from flows.send_campaign import RunStopped, send_campaign
@@ -62,6 +63,18 @@ def start(tmp_path, ready_to_start):
 
 
 @pytest.fixture
+def resume(sandbox):
+    """The same command in this process, against providers that answer at once."""
+
+    def resuming(path):
+        for provider in CHUNK_SIZE:
+            sandbox.switch(**{provider: {"faults": {}}})
+        return send_campaign(read_campaign(path))
+
+    return resuming
+
+
+@pytest.fixture
 def requests_received(sandbox):
     def count_requests(provider):
         return httpx.get(f"{sandbox.url}/truth/summary").raise_for_status().json()[provider]["requests"]
@@ -75,39 +88,45 @@ def requests_received(sandbox):
     indirect=["database_url"],
 )
 def test_killed_again_and_again_nobody_gets_it_twice_and_nobody_is_forgotten(
-    sandbox, campaign_file, start, requests_received, ledger, provider, most_requests
+    sandbox, campaign_file, start, requests_received, resume, ledger, provider, most_requests
 ):
     path = campaign_file(provider)
-    dice = random.Random(f"{provider} 1")  # noqa: S311  # instants of a test
+    dice = random.Random(provider)  # noqa: S311  # instants of a test
+    for _ in range(2):
+        enough = requests_received(provider) + dice.randint(1, most_requests)
+        with start(path, CHUNK_SIZE[provider]) as process:
+            process.wait_until(lambda enough=enough: requests_received(provider) >= enough)
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+        compare_with(sandbox, ledger, provider)
+    account = resume(path)
+    comparison = compare_with(sandbox, ledger, provider)
+    assert comparison.times[MessageStatus.UNKNOWN, 1], "no request was in flight when the process was killed"
+    unknown = comparison.count(MessageStatus.UNKNOWN)
+    assert account.troubles == {(MessageStatus.UNKNOWN, "interrupted", None): unknown}
+    assert unknown <= 2 * CHUNK_SIZE[provider]
+    assert comparison.times[MessageStatus.ACCEPTED, 1] + unknown == PEOPLE
+
+
+def test_killed_when_all_is_planned_and_nothing_answered_yet_nothing_counts_as_sent(
+    sandbox, campaign_file, start, ledger
+):
+    path = campaign_file("octopush")
 
     def run_is_planned():
         with ledger.reading() as connection:
             return bool(list_runs(connection))
 
-    def kill_when(has_happened):
-        with start(path, CHUNK_SIZE[provider]) as process:
-            process.wait_until(has_happened)
-            process.send_signal(signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL
-        compare_with(sandbox, ledger, provider)
-
-    kill_when(run_is_planned)
-    for _ in range(2):
-        enough = requests_received(provider) + dice.randint(1, most_requests)
-        kill_when(lambda enough=enough: requests_received(provider) >= enough)
-
-    with start(path, CHUNK_SIZE[provider]) as process:
-        assert process.wait() == 1, process.printed
-        assert "interrupted" in process.printed
-    comparison = compare_with(sandbox, ledger, provider)
-    assert comparison.times[MessageStatus.UNKNOWN, 1], "no request was in flight when the process was killed"
-    assert comparison.count(MessageStatus.ACCEPTED) + comparison.count(MessageStatus.UNKNOWN) == PEOPLE
+    with start(path, CHUNK_SIZE["octopush"]) as process:
+        process.wait_until(run_is_planned)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    comparison = compare_with(sandbox, ledger, "octopush")
+    assert comparison.times.total() == PEOPLE
+    assert not comparison.count(MessageStatus.ACCEPTED)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
-def test_of_two_that_start_at_once_one_sends_and_the_other_says_who(
-    sandbox, campaign_file, start, ledger, database_url
-):
+def test_of_two_processes_one_sends_and_the_other_says_who(sandbox, campaign_file, start, ledger):
     path = campaign_file("bird")
     # Small chunks: the one that sends is not done before the other one begins, however busy the machine is.
     with start(path, 100) as one, start(path, 100) as other:
@@ -119,9 +138,24 @@ def test_of_two_that_start_at_once_one_sends_and_the_other_says_who(
     assert compare_with(sandbox, ledger, "bird").times == {(MessageStatus.ACCEPTED, 1): PEOPLE}
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_of_two_that_plan_the_same_run_at_the_same_instant_one_sends(sandbox, campaign_file, start, ledger):
+    path = campaign_file("bird")
+    with start(path, 250) as one, start(path, 250) as other:
+        with ledger.writing() as connection:
+            # Both can see that there is no such run yet, and both wait to add it.
+            connection.execute(text("LOCK TABLE campaign_run IN SHARE MODE"))
+            waiting = text(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'campaign_run'::regclass"
+            )
+            one.wait_until(lambda: connection.execute(waiting).scalar_one() == 2)
+        assert {one.wait(), other.wait()} == {0, 2}, [process.printed for process in (one, other)]
+    assert compare_with(sandbox, ledger, "bird").times == {(MessageStatus.ACCEPTED, 1): PEOPLE}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_waits_for_its_answers_and_the_rest_stays_planned(
-    sandbox, campaign_file, start, requests_received, ledger, number
+    sandbox, campaign_file, start, requests_received, resume, ledger, number
 ):
     path = campaign_file("bird")
     with start(path, 250) as process:
@@ -133,7 +167,7 @@ def test_asked_to_stop_it_waits_for_its_answers_and_the_rest_stays_planned(
     assert "Traceback" not in printed
     stopped = compare_with(sandbox, ledger, "bird").times
     assert stopped.keys() == {(MessageStatus.ACCEPTED, 1), (MessageStatus.PLANNED, 0)}
-    send_campaign(read_campaign(path))
+    resume(path)
     assert compare_with(sandbox, ledger, "bird").times == {(MessageStatus.ACCEPTED, 1): PEOPLE}
 
 
