@@ -14,14 +14,13 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from tasks.blocks import load_credentials
+from tasks.breaker import Breaker
+from tasks.connection import RunConnection, connect
 from tasks.contacts.addresses import reachable_address
-from tasks.identity import identity_of
-from tasks.messaging.rendering import RunTexts
+from tasks.credit import check_credit
 from tasks.messaging.statuses import MessageStatus
-from tasks.pacing import pace_of
 from tasks.patience import read_patience
-from tasks.providers.base import Batch, OutboundMessage, Provider, SendOutcome
+from tasks.providers.base import Batch, OutboundMessage, SendOutcome
 from tasks.providers.errors import OutcomeUnknown, ProviderError, RequestRejected
 from tasks.requests import PlannedRequest, shape_requests
 from tasks.stopping import is_stop_requested
@@ -120,19 +119,10 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
             run = runs.get_run(connection, run_id)
             messages = outbox.planned_messages(connection, chunk_id)
         try:
-            identity = identity_of(run)
-            capabilities = identity.capabilities
-            credentials = load_credentials(run.provider)
-            provider = identity.adapter(
-                credentials, identity.content, identity.provider_options, retry=read_patience().of_requests
-            )
-            if pace := pace_of(ledger, run.provider, credentials, capabilities):
-                provider.use_pace(pace)
-            texts = RunTexts(identity.content, capabilities.placeholders, capabilities.placeholder_max_chars)
-            requests = shape_requests(run.token, messages, texts, capabilities)
-            window_size = _REQUESTS_PER_WINDOW * capabilities.max_requests_in_flight
-            sender = _ChunkSender(ledger, run, owner, provider=provider, texts=texts, report=report)
-            asyncio.run(sender.send_all(requests, window_size))
+            connected = connect(ledger, run)
+            requests = shape_requests(run.token, messages, connected.texts, connected.capabilities)
+            sender = _ChunkSender(ledger, run, owner, connected=connected, report=report)
+            asyncio.run(sender.send_all(requests))
         finally:
             with ledger.writing() as connection:
                 outbox.release_chunk(connection, chunk_id, error=report.stop_message or report.first_error)
@@ -156,6 +146,8 @@ def hand_over_run(run_id: int, owner: str) -> str | None:
     """
     with Ledger() as ledger, ledger.reading() as connection:
         chunk_ids = outbox.open_chunks(connection, run_id)
+    if chunk_ids and (objection := check_credit(run_id)):
+        return objection
     patience = read_patience()
     patient_task = hand_over_chunk.with_options(
         retries=patience.chunk_retries, retry_delay_seconds=patience.chunk_retry_seconds
@@ -179,24 +171,26 @@ class _ChunkSender:
         run: runs.RunRecord,
         owner: str,
         *,
-        provider: Provider,
-        texts: RunTexts,
+        connected: RunConnection,
         report: ChunkReport,
     ) -> None:
         self._ledger = ledger
         self._run = run
         self._owner = owner
-        self._provider = provider
-        self._texts = texts
+        self._provider = connected.provider
+        self._texts = connected.texts
         self._report = report
+        in_flight = connected.capabilities.max_requests_in_flight
+        self._window_size = _REQUESTS_PER_WINDOW * in_flight
+        self._breaker = Breaker(is_bulk=connected.capabilities.max_recipients_per_request > 1)
         self._window_slots = asyncio.Semaphore(_WINDOWS_AT_ONCE)
         # The HTTP client has as many. What waits here instead of there can still be stopped.
-        self._request_slots = asyncio.Semaphore(provider.capabilities.max_requests_in_flight)
+        self._request_slots = asyncio.Semaphore(in_flight)
 
-    async def send_all(self, requests: Iterator[PlannedRequest], window_size: int) -> None:
+    async def send_all(self, requests: Iterator[PlannedRequest]) -> None:
         """Send all of these, until something stops the chunk."""
         async with self._provider, asyncio.TaskGroup() as group:
-            while window := list(islice(requests, window_size)):
+            while window := list(islice(requests, self._window_size)):
                 await self._window_slots.acquire()
                 if self._report.is_stopped():
                     break
@@ -267,6 +261,8 @@ class _ChunkSender:
                 self._report.first_error = self._report.first_error or str(error)
                 if error.stops_run:
                     self._report.stop(error.reason, str(error), may_be_retried=error.retryable)
+                elif self._breaker.note(failed=True):
+                    self._report.stop("too_many_failures", f"most requests fail, the last one so: {error}")
                 return outcomes_of_error(request, error), _request_of_error(request_id, error)
             except Exception as error:  # noqa: BLE001  # raised again when the outcomes of the chunk are recorded
                 # A fault of ours, perhaps after the request left: these messages must not be sent again blindly.
@@ -274,6 +270,7 @@ class _ChunkSender:
                 self._report.faults.append(error)
                 unknown = OutcomeUnknown("internal error", reason="internal_error")
                 return outcomes_of_error(request, unknown), _request_of_error(request_id, unknown)
+        self._breaker.note(failed=False)
         recorded = [
             RecordedOutcome(
                 message_id=message.id,
