@@ -188,6 +188,8 @@ def test_send_logs_are_skipped_limited_and_need_find(wire):
     data = call(sandbox, "POST", "/send-logs/search", body).json()["data"]
     assert (data["total"], len(data["send_logs"])) == (3, 1)
     assert call(sandbox, "POST", "/send-logs/search", {}).status_code == 400
+    body["options"] = {"limit": -1}
+    assert call(sandbox, "POST", "/send-logs/search", body).status_code == 400
 
 
 def test_an_unknown_send_log_is_404_with_its_documented_code(wire):

@@ -363,3 +363,17 @@ def test_an_email_that_cannot_be_paid_for_reaches_nobody(wire):
     sandbox = wire(dripcel={"credit": 0.05})
     assert email(sandbox).status_code == 402
     assert sandbox.addresses("dripcel") == []
+
+
+def test_custom_fields_without_the_filter_reach_strangers_as_they_are_written(wire):
+    sandbox = wire()
+    assert email(sandbox, template_id=PERSONAL, filter_non_contacts=False).status_code == 200
+    assert sandbox.texts("dripcel") == ["Hi {{firstname}}, here is our news."] * 2
+    assert sandbox.warned_fields("dripcel") == ["filter_non_contacts", "template_id"]
+
+
+def test_a_send_whose_answer_is_lost_is_found_by_its_cell(wire):
+    sandbox = wire(dripcel={"respond": ["http_after:500"]})
+    assert sms(sandbox).status_code == 500
+    found = call(sandbox, "GET", f"/deliveries?cell={ZA}").json()["data"]
+    assert [row["customerId"] for row in found] == [sandbox.truth("dripcel")["recipients"][0]["id"]]
