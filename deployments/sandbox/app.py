@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from deployments.sandbox.provider import ProviderSandbox
 
 CONTROL = "-control"
-"""Ends the first part of paths that are not the provider's: `/dripcel-control/replies`."""
+"""Ends the first part of paths that are not the provider's: `/PROVIDER-control/replies`."""
 
 
 class Sandbox:

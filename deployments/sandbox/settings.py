@@ -15,7 +15,7 @@ class SettingsError(ValueError):
     """A switch that does not exist, or a value that it does not take.
 
     Attributes:
-        problems: Where (`octopush.respond`) to what is wrong and what is allowed.
+        problems: Where (`PROVIDER.respond`) to what is wrong and what is allowed.
     """
 
     def __init__(self, problems: Mapping[str, str]) -> None:
@@ -24,7 +24,7 @@ class SettingsError(ValueError):
 
 
 class SandboxSettings:
-    """Switches by provider: `SandboxSettings(octopush={"respond": "lose_after"})`; defaults for the rest.
+    """Switches by provider: `SandboxSettings(PROVIDER={"respond": "lose_after"})`; defaults for the rest.
 
     Raises:
         SettingsError: An unknown provider or switch, or a value that is not allowed.
@@ -63,7 +63,7 @@ class SandboxSettings:
 
 
 def parse_changes(raw: bytes) -> dict[str, Any]:
-    """Read changes from JSON: `{"octopush": {"respond": "lose_after"}}`.
+    """Read changes from JSON: `{"PROVIDER": {"respond": "lose_after"}}`.
 
     Raises:
         SettingsError: Not a JSON object.
@@ -73,7 +73,7 @@ def parse_changes(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError({".": f"not JSON: {error}"}) from error
     if not isinstance(changes, dict):
-        raise SettingsError({".": 'must be a JSON object: {"octopush": {...}, "bird": {...}}'})
+        raise SettingsError({".": 'must be a JSON object: {"PROVIDER": {"SWITCH": VALUE}}'})
     return changes
 
 
