@@ -23,6 +23,8 @@ HEADER = (
 )
 SENDABLE_NANP_ROWS = 4_650
 DUPLICATE_ROWS = 250
+SMALL_ROWS = 55
+"""Rows of contacts_small.csv: with this seed, 45 people can be sent an SMS."""
 
 # Area codes with which phonenumbers takes 555-01xx for a valid number, by city.
 US_AREA_CODES = {
@@ -382,6 +384,7 @@ def make_files() -> dict[str, bytes]:
     german_header = ("Kundennummer", "Vorname", "Nachname", "Handy", "E-Mail", "Ort", "Gutschein", "Abgemeldet")
     return {
         "contacts.csv": _as_csv(HEADER, rows).encode(),
+        "contacts_small.csv": _as_csv(HEADER, rows[:SMALL_ROWS]).encode(),
         "contacts_latin1.csv": _as_csv((*german_header, "Bemerkung"), german_rows(), ";").encode("cp1252"),
         "suppressions.csv": _as_csv(("phone", "email", "reason", "date"), suppressed(rows)).encode(),
     }

@@ -6,6 +6,7 @@ from tasks.providers.base import Provider
 
 _ADAPTERS = {
     "bird": "tasks.providers.bird.adapter:Bird",
+    "dripcel": "tasks.providers.dripcel.adapter:Dripcel",
     "octopush": "tasks.providers.octopush.adapter:Octopush",
 }
 

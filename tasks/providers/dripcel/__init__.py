@@ -1,0 +1,1 @@
+"""The adapter of Dripcel (SMS and bulk e-mail)."""
