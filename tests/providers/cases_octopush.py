@@ -16,15 +16,15 @@ from tasks.providers.errors import (
     ProviderThrottled,
     RequestRejected,
 )
-from tests.providers.cases import SECRET, ErrorCase, ProblemCase, ProviderCases, RequestCase
-
-SMS = {"channel": "sms", "purpose": "transactional", "text": "Hello"}
-MARKETING = {"channel": "sms", "purpose": "marketing", "text": "Sale! STOP au XXXXX"}
+from tests.providers.cases import SECRET, ErrorCase, Exchange, ProviderCases, RequestCase
+from tests.providers.problems_octopush import MARKETING, PROBLEMS, SMS
 
 # Far enough ahead for any run of the tests; Paris time, because the offset has to survive.
 IN_FUTURE = (
     (datetime.now(UTC) + timedelta(days=30)).astimezone(timezone(timedelta(hours=1))).replace(microsecond=0)
 )
+
+PLACEHOLDERS = ("first_name", "last_name", "param1", "param2", "param3", "param4", "param5")
 
 DEFAULTS = {
     "type": "sms_premium",
@@ -39,7 +39,7 @@ ANSWER = (
     '{"sms_ticket": "sms_5f3fbce61266e", "number_of_contacts": 2, "total_cost": 0.1002,'
     ' "number_of_sms_needed": 2, "residual_credit": 50.75, "message": "ok"}'
 )
-RECEIPT = BatchReceipt("sms_5f3fbce61266e", 2, Decimal("0.1002"), Decimal("50.75"))
+RECEIPT = BatchReceipt("sms_5f3fbce61266e", 2, Decimal("0.1002"), Decimal("50.75"), 2, "ok")
 SHORT_ANSWER = '{"sms_ticket": "sms_1", "number_of_contacts": 1, "total_cost": 0}'
 SHORT_RECEIPT = BatchReceipt("sms_1", 1, Decimal(0))
 
@@ -80,16 +80,44 @@ def error(
     )
 
 
+URL = "https://octopush.example.com/v1/public"
+
+
+def two_phases(contacts: dict[str, Any], draft: dict[str, Any]) -> list[Exchange]:
+    """What goes before a confirmation."""
+    return [
+        Exchange(url=f"{URL}/contact/create", request=contacts, status=201, answer='{"number_of_contacts": 2}'),
+        Exchange(
+            url=f"{URL}/sms-campaign-on-list/create",
+            request=draft,
+            status=201,
+            answer='{"ticket_number": "sms_2"}',
+        ),
+        Exchange(
+            method="GET",
+            url=f"{URL}/sms-campaign-on-list/status?ticket_number=sms_2",
+            answer='{"number_of_contacts": 2, "cost": 2.58, "status": "ready_to_be_sent"}',
+        ),
+    ]
+
+
+CONFIRM: dict[str, Any] = {
+    "url": f"{URL}/sms-campaign-on-list/send",
+    "request": {"ticket_number": "sms_2"},
+    "answer": '{"sending_date": "2026-01-05T12:00:00+01:00"}',
+}
+COUNTED = BatchReceipt("sms_2", 2, Decimal("2.58"))
+
 BAD_REQUEST_CODES = [100, 102, 103, 106, 107, 110, 111, 112, 115, 116, 119, 123, 124]
 
 CASES = ProviderCases(
     credentials={
-        "base_url": "https://octopush.example.com/v1/public",
+        "base_url": URL,
         "api_login": "me@example.com",
         "api_key": SECRET,
     },
     secrets=(SECRET, "me@example.com"),
-    url="https://octopush.example.com/v1/public/sms-campaign/send",
+    url=f"{URL}/sms-campaign/send",
     headers={"api-login": "me@example.com", "api-key": SECRET, "content-type": "application/json"},
     requests=[
         RequestCase(
@@ -136,6 +164,7 @@ CASES = ProviderCases(
                 "auto_optimize_text": True,
                 "recipient_tracking": True,
                 "send_request_id": True,
+                "balance_country": "DE",
                 "stop_mention": None,
                 "stop_mention_low_cost": None,
             },
@@ -151,6 +180,114 @@ CASES = ProviderCases(
             ),
             answer=SHORT_ANSWER,
             outcomes=[outcome("m-1")],
+        ),
+        *(
+            RequestCase(
+                id=f"opt-outs under {' and '.join(given)}: {next(iter(given.values()))}",
+                content=Content.model_validate(SMS),
+                options=given,
+                messages=one(),
+                request={
+                    **{key: value for key, value in request().items() if key != "auto_delete_optout_contacts"},
+                    **given,
+                },
+                answer=SHORT_ANSWER,
+                outcomes=[outcome("m-1")],
+            )
+            for given in (
+                {"auto_delete_optout_contacts": True},
+                {"auto_remove_blacklisted_numbers": True},
+                {"auto_remove_blacklisted_numbers": False},
+                {"auto_delete_optout_contacts": True, "auto_remove_blacklisted_numbers": True},
+            )
+        ),
+        RequestCase(
+            id="replies",
+            content=Content.model_validate({**SMS, "replies": True}),
+            messages=one(),
+            request=request(with_replies=True),
+            answer=SHORT_ANSWER,
+            outcomes=[outcome("m-1")],
+        ),
+        RequestCase(
+            id="every placeholder",
+            content=Content.model_validate(SMS),
+            messages=[
+                OutboundMessage(
+                    "m-1", "+4917139200001", "DE", placeholder_values=dict.fromkeys(PLACEHOLDERS, "é" * 50)
+                )
+            ],
+            batch=Batch("m-1", " ".join(f"{{{name}}}" for name in PLACEHOLDERS)),
+            request=request(
+                text="{first_name} {last_name} {param1} {param2} {param3} {param4} {param5}",
+                recipients=[{"phone_number": "+4917139200001", **dict.fromkeys(PLACEHOLDERS, "é" * 50)}],
+            ),
+            answer=SHORT_ANSWER,
+            outcomes=[outcome("m-1")],
+        ),
+        RequestCase(
+            id="two phases",
+            content=Content.model_validate({**MARKETING, "send_at": IN_FUTURE, "replies": True}),
+            options={"two_phase": True, "sender": "Shop", "auto_optimize_text": True, "type": "sms_low_cost"},
+            messages=[
+                OutboundMessage("m-1", "+4917139200001", "DE", placeholder_values={"first_name": "Ada"}),
+                OutboundMessage("m-2", "+12025550101", "US", placeholder_values={"first_name": "Élodie"}),
+            ],
+            batch=Batch("run7-000001", "Hi {first_name}!"),
+            before=two_phases(
+                {
+                    "contacts": [
+                        {"phone_number": "+4917139200001", "first_name": "Ada"},
+                        {"phone_number": "+12025550101", "first_name": "Élodie"},
+                    ],
+                    "list_name": "run7-000001",
+                    "auto_remove_blacklisted_numbers": True,
+                },
+                {
+                    "list_name": "run7-000001",
+                    "text": "Hi {first_name}!",
+                    "type": "sms_low_cost",
+                    "purpose": "wholesale",
+                    "sender": "Shop",
+                    "send_at": IN_FUTURE.isoformat(),
+                    "with_replies": True,
+                    "auto_optimize_text": True,
+                    "auto_remove_blacklisted_numbers": True,
+                },
+            ),
+            **CONFIRM,
+            outcomes=[
+                outcome(reference, MessageStatus.SCHEDULED, receipt=COUNTED, cost="1.29")
+                for reference in ("m-1", "m-2")
+            ],
+        ),
+        RequestCase(
+            id="two phases that leave nobody out",
+            content=Content.model_validate(SMS),
+            options={"two_phase": True, "auto_delete_optout_contacts": False},
+            messages=[*one(), *one("m-2"), OutboundMessage("m-3", "no number", text="Hello")],
+            batch=Batch("run7-000002", "Hello"),
+            before=two_phases(
+                {
+                    "contacts": [{"phone_number": "+4917139200001"}] * 2,
+                    "list_name": "run7-000002",
+                    "auto_remove_blacklisted_numbers": False,
+                },
+                {
+                    "list_name": "run7-000002",
+                    "text": "Hello",
+                    "type": "sms_premium",
+                    "purpose": "alert",
+                    "with_replies": False,
+                    "auto_optimize_text": False,
+                    "auto_remove_blacklisted_numbers": False,
+                },
+            ),
+            **CONFIRM,
+            outcomes=[
+                *(outcome(reference, receipt=COUNTED, cost="1.29") for reference in ("m-1", "m-2")),
+                SendOutcome("m-3", MessageStatus.FAILED, reason="invalid_address"),
+            ],
         ),
         RequestCase(
             id="scheduled, with its offset",
@@ -273,96 +410,5 @@ CASES = ProviderCases(
             id="no JSON", status=200, body="OK", error=OutcomeUnknown, reason="unreadable_answer", raw_status="200"
         ),
     ],
-    problems=[
-        ProblemCase(
-            id="channel and content",
-            content={
-                "channel": "mms",
-                "purpose": "transactional",
-                "media": [{"url": "https://example.com/a.png"}],
-            },
-            problems=[("channel", "mms"), ("media", "no pictures")],
-        ),
-        ProblemCase(
-            id="a provider's template",
-            content={"channel": "sms", "purpose": "transactional", "template": {"id": "1"}},
-            problems=[("template", "lives at the provider")],
-        ),
-        ProblemCase(id="subject", content={**SMS, "subject": "Hi"}, problems=[("subject", "no title")]),
-        ProblemCase(
-            id="two senders",
-            content={**SMS, "sender": "Shop"},
-            options={"sender": "Store"},
-            problems=[("sender", "options.octopush.sender")],
-        ),
-        *(
-            ProblemCase(id=f"sender {sender}", content={**SMS, "sender": sender}, problems=[("sender", words)])
-            for sender, words in [
-                ("My Shop", "space"),
-                ("ab", "3 to 11"),
-                ("a" * 12, "3 to 11"),
-                ("Café", "3 to 11"),
-                ("Shop!", "3 to 11"),
-            ]
-        ),
-        ProblemCase(
-            id="a sender that France does not see",
-            content={**SMS, "sender": "Shop"},
-            options={"with_replies": True},
-            countries=frozenset({"FR", "DE"}),
-            problems=[("sender", "short number")],
-        ),
-        ProblemCase(
-            id="a sender that is seen elsewhere",
-            content={**SMS, "sender": "Shop"},
-            options={"with_replies": True},
-            countries=frozenset({"DE"}),
-            problems=[],
-        ),
-        ProblemCase(id="long text", content={**SMS, "text": "x" * 1225}, problems=[("text", "1224")]),
-        ProblemCase(id="longest text", content={**SMS, "text": "x" * 1224}, problems=[]),
-        ProblemCase(
-            id="a template is measured later", content={**SMS, "text": "{{ a }}" + "x" * 1224}, problems=[]
-        ),
-        ProblemCase(
-            id="single braces", content={**SMS, "text": "Hi {first_name}"}, problems=[("text", "{{ first_name }}")]
-        ),
-        ProblemCase(id="double braces", content={**SMS, "text": "Hi {{first_name}} {name}"}, problems=[]),
-        ProblemCase(
-            id="STOP mention missing",
-            content={**MARKETING, "text": "Sale! STOP au 36180"},
-            countries=frozenset({"FR"}),
-            problems=[("text", "`STOP au XXXXX`")],
-        ),
-        ProblemCase(
-            id="STOP mention in other letters",
-            content={**MARKETING, "text": "Sale! Stop au XXXXX"},
-            countries=frozenset({"FR"}),
-            problems=[("text", "exactly so")],
-        ),
-        ProblemCase(id="STOP mention", content=MARKETING, countries=frozenset({"FR"}), problems=[]),
-        ProblemCase(
-            id="STOP mention of low cost",
-            content=MARKETING,
-            options={"type": "sms_low_cost"},
-            countries=frozenset({"FR"}),
-            problems=[("text", "`no PUB=STOP`")],
-        ),
-        ProblemCase(
-            id="STOP mention of one's own",
-            content={**MARKETING, "text": "Sale! STOP au 36180"},
-            options={"stop_mention": "STOP au 36180"},
-            countries=frozenset({"FR"}),
-            problems=[],
-        ),
-        ProblemCase(
-            id="STOP check switched off",
-            content={**MARKETING, "text": "Sale!"},
-            options={"stop_mention": None},
-            countries=frozenset({"FR"}),
-            problems=[],
-        ),
-        ProblemCase(id="STOP outside France", content={**MARKETING, "text": "Sale!"}, problems=[]),
-        ProblemCase(id="STOP in an alert", content=SMS, countries=frozenset({"FR"}), problems=[]),
-    ],
+    problems=PROBLEMS,
 )

@@ -1,17 +1,19 @@
 """Octopush: many recipients a request, one ticket for all of them, receipts only by callback."""
 
-import re
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import httpx
 
 from tasks.messaging.content import Content, ContentKind
-from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.providers.base import (
+    Balance,
     Batch,
+    BatchReceipt,
     OutboundMessage,
     Provider,
     ProviderCredentials,
@@ -19,31 +21,37 @@ from tasks.providers.base import (
     SendOutcome,
 )
 from tasks.providers.capabilities import Capabilities, find_unsupported
-from tasks.providers.errors import ConfigurationError
+from tasks.providers.errors import ConfigurationError, OutcomeUnknown, ProviderUnreachable
 from tasks.providers.http import HttpClient, RetryPolicy
-from tasks.providers.octopush.answers import classify_octopush, mean_cost, read_receipt
+from tasks.providers.octopush.answers import (
+    classify_balance,
+    classify_octopush,
+    mean_cost,
+    read_balance_answer,
+    read_receipt,
+)
 from tasks.providers.octopush.options import (
-    PLACEHOLDER,
     PLACEHOLDERS,
     TEXT_MAX_CHARS,
     OctopushCredentials,
     OctopushOptions,
     find_octopush_problems,
-    sender_of,
-    wants_replies,
 )
+from tasks.providers.octopush.request import PLACEHOLDER_MAX_CHARS, OctopushRequests, find_refusal
+from tasks.providers.octopush.two_phase import TwoPhaseSend
 
 _SEND_PATH = "/sms-campaign/send"
-
-_PURPOSES = {Purpose.MARKETING: "wholesale", Purpose.TRANSACTIONAL: "alert"}
+_BALANCE_PATH = "/wallet/check-balance"
 
 _LIST_NAME_MAX_CHARS = 30
-_PLACEHOLDER_MAX_CHARS = 50
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class Octopush(Provider):
-    """Adapter of Octopush's direct send. See `Provider` for the interface."""
+    """Adapter of Octopush. See `Provider` for the interface.
+
+    Args of the constructor, beside those of `Provider`:
+        sleep: Waits that many seconds.
+    """
 
     name: ClassVar[str] = "octopush"
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -57,7 +65,7 @@ class Octopush(Provider):
         max_requests_in_flight=4,
         max_requests_per_second=None,
         placeholders=PLACEHOLDERS,
-        placeholder_max_chars=_PLACEHOLDER_MAX_CHARS,
+        placeholder_max_chars=PLACEHOLDER_MAX_CHARS,
         max_text_chars=TEXT_MAX_CHARS,
         can_schedule=True,
         can_simulate=True,
@@ -65,6 +73,7 @@ class Octopush(Provider):
         can_set_sender=True,
         can_receive_replies=True,
         pushes_status=True,
+        can_tell_balance=True,
         reports_cost=True,
     )
     Options: ClassVar[type[ProviderOptions]] = OctopushOptions
@@ -78,6 +87,7 @@ class Octopush(Provider):
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         retry: RetryPolicy | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if not isinstance(credentials, OctopushCredentials) or not isinstance(options, OctopushOptions):
             raise TypeError("credentials and options must be Octopush.Credentials and Octopush.Options")
@@ -85,13 +95,22 @@ class Octopush(Provider):
             raise ConfigurationError("; ".join(problems))
         self._content = content
         self._options = options
+        self._requests = OctopushRequests(content, options)
         self._client = HttpClient(
             credentials.base_url,
             headers={"api-login": credentials.api_login, "api-key": credentials.api_key.get_secret_value()},
             max_requests_in_flight=self.capabilities.max_requests_in_flight,
             transport=transport,
             retry=retry,
+            sleep=sleep,
         )
+        self._two_phase = TwoPhaseSend(self._client, retry=retry or RetryPolicy(), sleep=sleep)
+
+    @classmethod
+    def capabilities_for(cls, content: Content, options: ProviderOptions) -> Capabilities:
+        del content
+        is_two_phase = isinstance(options, OctopushOptions) and options.two_phase
+        return replace(cls.capabilities, can_simulate=False) if is_two_phase else cls.capabilities
 
     @classmethod
     def find_problems(
@@ -131,7 +150,7 @@ class Octopush(Provider):
             )
         if batch.text is None:
             raise ValueError("octopush sends texts, and the request has none")
-        refusals = [_find_refusal(message, batch.text) for message in messages]
+        refusals = [find_refusal(message, batch.text) for message in messages]
         sendable = [message for message, reason in zip(messages, refusals, strict=True) if reason is None]
         accepted = await self._send_batch(sendable, batch) if sendable else None
         return [
@@ -146,13 +165,7 @@ class Octopush(Provider):
         content = self._content
         # A time that has passed is not sent: Octopush replaces values it does not like by ones of its own.
         send_at = content.send_at if content.send_at and content.send_at > datetime.now(UTC) else None
-        answer = await self._client.request_json(
-            "POST",
-            _SEND_PATH,
-            json=self._request_body(messages, batch, send_at),
-            classify=classify_octopush,
-        )
-        receipt = read_receipt(answer)
+        receipt = await self._hand_over(messages, batch, send_at)
         return SendOutcome(
             "",
             MessageStatus.SCHEDULED if send_at else MessageStatus.ACCEPTED,
@@ -161,53 +174,38 @@ class Octopush(Provider):
             batch=receipt,
         )
 
-    def _request_body(
+    async def _hand_over(
         self, messages: Sequence[OutboundMessage], batch: Batch, send_at: datetime | None
-    ) -> dict[str, Any]:
-        options = self._options
-        body: dict[str, Any] = {
-            "text": batch.text,
-            "recipients": [
-                {"phone_number": message.address, **message.placeholder_values} for message in messages
-            ],
-            "type": options.type.value,
-            "purpose": _PURPOSES[self._content.purpose],
-            # Creates a contact list of that name, and comes back in every callback: the only way to learn the
-            # ticket of a request whose answer was lost.
-            "list_name": batch.reference,
-            "with_replies": wants_replies(self._content, options),
-            "simulation_mode": self._content.test_mode,
-            "auto_delete_optout_contacts": options.auto_delete_optout_contacts,
-            "auto_optimize_text": options.auto_optimize_text,
-        }
-        optional = {
-            "sender": sender_of(self._content, options),
-            "send_at": send_at.isoformat(timespec="seconds") if send_at else None,
-            "recipient_tracking": options.recipient_tracking,
-            "request_id": batch.reference if options.send_request_id else None,
-        }
-        return body | {key: value for key, value in optional.items() if value is not None}
+    ) -> BatchReceipt:
+        requests = self._requests
+        if self._options.two_phase:
+            return await self._two_phase.send(requests.contacts(messages, batch), requests.draft(batch, send_at))
+        answer = await self._client.request_json(
+            "POST", _SEND_PATH, json=requests.direct(messages, batch, send_at), classify=classify_octopush
+        )
+        return read_receipt(answer)
+
+    async def read_balance(self) -> Balance | None:
+        """How many messages of the campaign's type to `balance_country` are paid for.
+
+        Raises:
+            ProviderError: The wallet could not be read. Never `OutcomeUnknown`: to read sends nothing.
+        """
+        try:
+            answer = await self._client.request_json(
+                "GET",
+                _BALANCE_PATH,
+                params={"product_name": self._options.type.value, "country_code": self._options.balance_country},
+                classify=classify_balance,
+            )
+        except OutcomeUnknown as lost:
+            error = ProviderUnreachable(str(lost), reason=lost.reason, raw_status=lost.raw_status)
+        else:
+            return read_balance_answer(answer)
+        raise error  # outside the handler, so that it has no context
 
 
 def _single(messages: Sequence[OutboundMessage]) -> Batch:
     if len(messages) != 1 or messages[0].text is None:
         raise ValueError("without a batch, octopush sends one message with a text of its own")
     return Batch(messages[0].reference, messages[0].text)
-
-
-def _find_refusal(message: OutboundMessage, text: str) -> str | None:
-    """Why this message must not be handed over; the server would drop or change it without a word."""
-    values = message.placeholder_values
-    if unknown := set(values) - set(PLACEHOLDERS):
-        raise ValueError(f"octopush has no placeholder {sorted(unknown)}")
-    if not _E164.fullmatch(message.address):
-        return "invalid_address"
-    # What Octopush puts in place of a missing value is not documented.
-    if any(not values.get(name) for name in PLACEHOLDER.findall(text)):
-        return "missing_value"
-    rendered = PLACEHOLDER.sub(lambda found: values[found[1]], text)
-    if not rendered.strip():
-        return "empty_text"
-    if len(rendered) > TEXT_MAX_CHARS or any(len(value) > _PLACEHOLDER_MAX_CHARS for value in values.values()):
-        return "too_long"
-    return None

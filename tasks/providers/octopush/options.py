@@ -54,10 +54,13 @@ class OctopushOptions(ProviderOptions):
         default=False,
         description="Recipients may reply; in metropolitan France the sender becomes a short number.",
     )
-    auto_delete_optout_contacts: bool = Field(
-        default=True,
-        # Its blacklist cannot be read, so it may know a STOP whose callback was lost.
-        description="Leave out recipients who opted out at Octopush.",
+    auto_delete_optout_contacts: bool | None = Field(
+        default=None, description="Leave out recipients who opted out at Octopush; done when empty."
+    )
+    auto_remove_blacklisted_numbers: bool | None = Field(
+        default=None,
+        description="The same under the name of older pages, which then goes in place of the current one; give "
+        "both to send both. The two-phase send knows this name only, and gets either.",
     )
     auto_optimize_text: bool = Field(
         default=False,
@@ -71,6 +74,17 @@ class OctopushOptions(ProviderOptions):
         default=False,
         description="Send `request_id`, which older pages describe as a protection against double sending. "
         "The current page does not list it: no guarantee.",
+    )
+    two_phase: bool = Field(
+        default=False,
+        description="Put the recipients of each request into a list of its name, let Octopush count and price it, "
+        "then confirm: until then nothing is sent, so fewer lost answers leave messages unknown. Four calls a "
+        "request instead of one; no test mode.",
+    )
+    balance_country: str = Field(
+        default="FR",
+        pattern=r"^[A-Z]{2}$",
+        description="Octopush tells its balance as a number of messages to one country (ISO 3166-1 alpha-2).",
     )
     stop_mention: str | None = Field(
         default="STOP au XXXXX",
@@ -95,6 +109,25 @@ def wants_replies(content: Content, options: OctopushOptions) -> bool:
     return content.replies or options.with_replies
 
 
+def leaves_out_opted_out(options: OctopushOptions) -> bool:
+    """Whether Octopush shall leave out whom it knows to have opted out.
+
+    By default it does: its blacklist cannot be read, so it may know of a STOP whose callback was lost.
+    """
+    given = (options.auto_delete_optout_contacts, options.auto_remove_blacklisted_numbers)
+    return all(flag is not False for flag in given)
+
+
+def opt_out_flags(options: OctopushOptions) -> dict[str, bool]:
+    """The same, as the direct send takes it: under the current name, or the names that the campaign gives."""
+    named = {
+        "auto_delete_optout_contacts": options.auto_delete_optout_contacts,
+        "auto_remove_blacklisted_numbers": options.auto_remove_blacklisted_numbers,
+    }
+    given = {name: flag for name, flag in named.items() if flag is not None}
+    return given or {"auto_delete_optout_contacts": True}
+
+
 def find_octopush_problems(
     content: Content, options: OctopushOptions, countries: frozenset[str] = frozenset()
 ) -> list[str]:
@@ -102,7 +135,33 @@ def find_octopush_problems(
     return [
         *_sender_problems(content, options, countries),
         *_text_problems(content.text or "", content.purpose, options, countries),
+        *_opt_out_problems(options),
+        *(_two_phase_problems(content, options) if options.two_phase else []),
     ]
+
+
+def _opt_out_problems(options: OctopushOptions) -> list[str]:
+    problems = []
+    if {options.auto_delete_optout_contacts, options.auto_remove_blacklisted_numbers} == {True, False}:
+        problems.append(
+            "options.octopush.auto_remove_blacklisted_numbers: says the opposite of auto_delete_optout_contacts, "
+            "which is its newer name; give one of them"
+        )
+    return problems
+
+
+def _two_phase_problems(content: Content, options: OctopushOptions) -> list[str]:
+    """What only the direct send has. Octopush would ignore it, and send."""
+    problems = []
+    if content.test_mode:
+        problems.append("test_mode: the two-phase send has none; remove options.octopush.two_phase")
+    if options.recipient_tracking is not None:
+        problems.append("options.octopush.recipient_tracking: the two-phase send has none; remove one of them")
+    if options.send_request_id:
+        problems.append(
+            "options.octopush.send_request_id: the two-phase send needs none, a ticket is confirmed only once"
+        )
+    return problems
 
 
 def _sender_problems(content: Content, options: OctopushOptions, countries: frozenset[str]) -> list[str]:
