@@ -23,6 +23,7 @@ from tasks.providers.http import RetryPolicy
 from tasks.providers.registry import load_provider
 from tests.providers.cases import RequestCase
 from tests.providers.cases_bird import CASES as BIRD_CASES
+from tests.providers.cases_dripcel import CASES as DRIPCEL_CASES
 from tests.providers.cases_octopush import CASES as OCTOPUSH_CASES
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +40,7 @@ CREDENTIALS: dict[str, dict[str, Any]] = {
         "workspace_id": "00000000-0000-4000-8000-0000000000a1",
         "channel_id": "00000000-0000-4000-8000-0000000000c1",
     },
+    "dripcel": {"base_url": "http://localhost/dripcel", "api_key": "sandbox-dripcel-key"},
 }
 SMS = {"channel": "sms", "purpose": "transactional", "text": "Hello {{ first_name }}"}
 MARKETING = {"channel": "sms", "purpose": "marketing", "text": "Sale!"}
@@ -117,11 +119,12 @@ OBJECTIONABLE = {
     "every option",
     "a dropped recipient is not named, so nobody has a price",
     "two phases that leave nobody out",
+    "a template that Dripcel fills in for its contacts",  # the sandbox knows no first name of theirs
 }
 OLDER_NAME = "auto_remove_blacklisted_numbers"
 DISTINCT = {
     (name, str(case.request)): (name, case)
-    for name, cases in (("bird", BIRD_CASES), ("octopush", OCTOPUSH_CASES))
+    for name, cases in (("bird", BIRD_CASES), ("dripcel", DRIPCEL_CASES), ("octopush", OCTOPUSH_CASES))
     for case in reversed(cases.requests)
     if case.request is not None and case.id not in OBJECTIONABLE and OLDER_NAME not in str(case.id)
 }
@@ -142,7 +145,7 @@ async def test_every_request_of_the_contract_suite_is_taken_without_an_objection
     assert [one.status for one in outcomes] == [one.status for one in case.outcomes]
 
 
-@pytest.mark.parametrize("name", ["bird", "octopush"])
+@pytest.mark.parametrize("name", ["bird", "dripcel", "octopush"])
 @pytest.mark.parametrize(
     ("respond", "recorded"),
     [("lose_before", 0), ("lose_after", 1), ("http:503", 0), ("http_after:503", 1), ("http_after:502", 1)],
@@ -173,6 +176,10 @@ async def test_a_throttled_message_is_received_once() -> None:
         ("bird", {}, {"access_key": "wrong-key"}, CredentialsRejected, "auth"),
         ("bird", {"credit": 0, "no_credit": "http_402"}, {}, CreditExhausted, "no_credit"),
         ("bird", {"workspace_id": "00000000-0000-4000-8000-0000000000a2"}, {}, RequestRejected, "bad_request"),
+        ("dripcel", {}, {"api_key": "wrong-key"}, CredentialsRejected, "auth"),
+        ("dripcel", {"permissions": ["replies.read"]}, {}, CredentialsRejected, "auth"),
+        ("dripcel", {"credit": 0}, {}, CreditExhausted, "no_credit"),
+        ("dripcel", {"credit": 0, "no_credit": "http_400"}, {}, CreditExhausted, "no_credit"),
         ("octopush", {}, {"api_key": "wrong-key"}, CredentialsRejected, "auth"),
         ("octopush", {"credit": 0}, {}, CreditExhausted, "no_credit"),
     ],
