@@ -7,6 +7,7 @@ from tasks.providers.base import Provider
 _ADAPTERS = {
     "bird": "tasks.providers.bird.adapter:Bird",
     "dripcel": "tasks.providers.dripcel.adapter:Dripcel",
+    "indigitall": "tasks.providers.indigitall.adapter:Indigitall",
     "octopush": "tasks.providers.octopush.adapter:Octopush",
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,7 @@ from tasks.providers.registry import load_provider
 from tests.providers.cases import RequestCase
 from tests.providers.cases_bird import CASES as BIRD_CASES
 from tests.providers.cases_dripcel import CASES as DRIPCEL_CASES
+from tests.providers.cases_indigitall import CASES as INDIGITALL_CASES
 from tests.providers.cases_octopush import CASES as OCTOPUSH_CASES
 
 pytestmark = pytest.mark.anyio
@@ -41,19 +43,28 @@ CREDENTIALS: dict[str, dict[str, Any]] = {
         "channel_id": "00000000-0000-4000-8000-0000000000c1",
     },
     "dripcel": {"base_url": "http://localhost/dripcel", "api_key": "sandbox-dripcel-key"},
+    "indigitall": {
+        "base_url": "http://localhost/indigitall",
+        "server_key": "00000000-0000-4000-8000-0000000000d1",
+        "application_id": 1001,
+    },
 }
 SMS = {"channel": "sms", "purpose": "transactional", "text": "Hello {{ first_name }}"}
+CONTENT = {"indigitall": {"channel": "sms", "purpose": "transactional", "template": {"id": "101"}}}
+"""What is sent where nothing else is said, by providers that do not send texts."""
 MARKETING = {"channel": "sms", "purpose": "marketing", "text": "Sale!"}
 FRENCH_EXAMPLE_NUMBER = "+33612345678"
 QUICK = RetryPolicy(first_wait_seconds=0.001)
 
 
-def build(name: str, sandbox: Sandbox, content: dict[str, Any] | Content = SMS, **changes: Any) -> Provider:
+def build(
+    name: str, sandbox: Sandbox, content: dict[str, Any] | Content | None = None, **changes: Any
+) -> Provider:
     adapter: Any = load_provider(name)
     options = changes.pop("options", {})
     built: Provider = adapter(
         adapter.Credentials(**{**CREDENTIALS[name], **changes}),
-        Content.model_validate(content),
+        Content.model_validate(content or CONTENT.get(name, SMS)),
         adapter.Options(**options),
         transport=httpx.ASGITransport(sandbox),
         retry=QUICK,
@@ -113,6 +124,21 @@ async def test_bird_takes_messages_exactly_once_without_an_objection() -> None:
     assert {outcome.status for outcome in outcomes} == {MessageStatus.ACCEPTED}
 
 
+async def test_indigitall_takes_personal_batches_exactly_once_without_an_objection() -> None:
+    sandbox = create_app()
+    campaign = {**CONTENT["indigitall"], "template": {"id": "101", "fields": {"text": "Hello {{ first_name }}"}}}
+    messages = [replace(one, template_fields={"text": one.text or ""}) for one in people(600)]
+    async with build("indigitall", sandbox, campaign) as indigitall:
+        batches = [indigitall.send(messages[at : at + 300], Batch(f"run7-{at:06}", None)) for at in (0, 300)]
+        outcomes = [outcome for batch in await asyncio.gather(*batches) for outcome in batch]
+    truth = await truth_of(sandbox, "indigitall")
+    assert truth["warnings"] == truth["received_twice"] == []
+    assert received(truth) == expected(messages)
+    by_reference = {recipient["reference"]: recipient["id"] for recipient in truth["recipients"]}
+    assert {outcome.reference: outcome.provider_message_id for outcome in outcomes} == by_reference
+    assert {outcome.status for outcome in outcomes} == {MessageStatus.ACCEPTED}
+
+
 # One case per request: the cases that differ only in the answer would repeat it. Left out are those that show how
 # the adapter copes with what a strict reader objects to.
 OBJECTIONABLE = {
@@ -120,11 +146,18 @@ OBJECTIONABLE = {
     "a dropped recipient is not named, so nobody has a price",
     "two phases that leave nobody out",
     "a template that Dripcel fills in for its contacts",  # the sandbox knows no first name of theirs
+    "a campaign without fields",
+    "every option of an e-mail, scheduled",
 }
 OLDER_NAME = "auto_remove_blacklisted_numbers"
 DISTINCT = {
     (name, str(case.request)): (name, case)
-    for name, cases in (("bird", BIRD_CASES), ("dripcel", DRIPCEL_CASES), ("octopush", OCTOPUSH_CASES))
+    for name, cases in (
+        ("bird", BIRD_CASES),
+        ("dripcel", DRIPCEL_CASES),
+        ("indigitall", INDIGITALL_CASES),
+        ("octopush", OCTOPUSH_CASES),
+    )
     for case in reversed(cases.requests)
     if case.request is not None and case.id not in OBJECTIONABLE and OLDER_NAME not in str(case.id)
 }
@@ -145,7 +178,7 @@ async def test_every_request_of_the_contract_suite_is_taken_without_an_objection
     assert [one.status for one in outcomes] == [one.status for one in case.outcomes]
 
 
-@pytest.mark.parametrize("name", ["bird", "dripcel", "octopush"])
+@pytest.mark.parametrize("name", ["bird", "dripcel", "indigitall", "octopush"])
 @pytest.mark.parametrize(
     ("respond", "recorded"),
     [("lose_before", 0), ("lose_after", 1), ("http:503", 0), ("http_after:503", 1), ("http_after:502", 1)],
@@ -176,6 +209,11 @@ async def test_a_throttled_message_is_received_once() -> None:
         ("bird", {}, {"access_key": "wrong-key"}, CredentialsRejected, "auth"),
         ("bird", {"credit": 0, "no_credit": "http_402"}, {}, CreditExhausted, "no_credit"),
         ("bird", {"workspace_id": "00000000-0000-4000-8000-0000000000a2"}, {}, RequestRejected, "bad_request"),
+        ("indigitall", {}, {"server_key": "wrong-key"}, CredentialsRejected, "auth"),
+        ("indigitall", {}, {"base_url": "http://localhost/indigital"}, CredentialsRejected, "no_such_path"),
+        ("indigitall", {"credit": 0}, {}, CreditExhausted, "no_credit"),
+        ("indigitall", {"campaigns": {}}, {}, RequestRejected, "not_found"),
+        ("indigitall", {"campaigns": {}, "campaign_missing": "http_400"}, {}, RequestRejected, "bad_request"),
         ("dripcel", {}, {"api_key": "wrong-key"}, CredentialsRejected, "auth"),
         ("dripcel", {"permissions": ["replies.read"]}, {}, CredentialsRejected, "auth"),
         ("dripcel", {"credit": 0}, {}, CreditExhausted, "no_credit"),

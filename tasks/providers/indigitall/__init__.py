@@ -1,0 +1,1 @@
+"""The adapter of indigitall (transactional campaign send: SMS and e-mail)."""
