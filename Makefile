@@ -18,7 +18,7 @@ help: ## Show this list
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r requirements.lock
 	@touch $@
 
-demo: .venv/installed ## Send two sample campaigns through sandbox providers on loopback, and show the account
+demo: .venv/installed ## Send a sample campaign through each provider's sandbox on loopback, and show the account
 	@$(BIN)/python -m deployments.demo
 
 test: .venv/installed lint ## Lint, type-check and run the tests

@@ -1,4 +1,4 @@
-"""What `make demo` runs: two campaigns through sandbox providers on loopback, and a comparison with the truth.
+"""What `make demo` runs: one campaign per provider, through a sandbox, and a comparison with the truth.
 
 Nothing leaves the machine. The sandbox is a process of its own that speaks the providers' real wire protocols and
 writes down what it received; at the end the ledger must say the same.
@@ -19,7 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 DEMO_DIRECTORY = Path("data/demo")
-CAMPAIGNS = ("data/campaigns/octopush-spring-sale.yaml", "data/campaigns/bird-delivery-notice.yaml")
+CAMPAIGNS = (
+    "data/campaigns/octopush-spring-sale.yaml",
+    "data/campaigns/bird-delivery-notice.yaml",
+    "data/campaigns/indigitall-order-update.yaml",
+    "data/campaigns/dripcel-service-notice.yaml",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,11 @@ def configure(sandbox_url: str) -> None:
         ROLLCALL_BIRD_ACCESS_KEY="sandbox-bird-key",
         ROLLCALL_BIRD_WORKSPACE_ID="00000000-0000-4000-8000-0000000000a1",
         ROLLCALL_BIRD_CHANNEL_ID="00000000-0000-4000-8000-0000000000c1",
+        ROLLCALL_INDIGITALL_BASE_URL=f"{sandbox_url}/indigitall",
+        ROLLCALL_INDIGITALL_SERVER_KEY="00000000-0000-4000-8000-0000000000d1",
+        ROLLCALL_INDIGITALL_APPLICATION_ID="1001",
+        ROLLCALL_DRIPCEL_BASE_URL=f"{sandbox_url}/dripcel",
+        ROLLCALL_DRIPCEL_API_KEY="sandbox-dripcel-key",
         # A Prefect of the demo's own: whatever the user's Prefect is connected to stays out of it.
         PREFECT_HOME=str((DEMO_DIRECTORY / "prefect").absolute()),
     )

@@ -176,12 +176,13 @@ def show_account(account: RunAccount, console: Console) -> None:
         console.print(f"  {count:,} {status}: {escape(reason)}{said}")
     for error in account.errors:
         console.print(f"  [yellow]{escape(error)}[/]", soft_wrap=True)
-    facts = [f"{account.parts:,} SMS parts"]
+    facts = [f"{account.parts:,} SMS parts"] if account.parts else []
     if account.cost:
         facts.append(f"cost {account.cost:.2f}")
     if account.residual_credit is not None:
         facts.append(f"credit left {account.residual_credit:.2f}")
-    console.print(", ".join(facts))
+    if facts:
+        console.print(", ".join(facts))
 
 
 def show_plan(plan: Plan, console: Console) -> None:

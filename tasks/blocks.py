@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from prefect.blocks.core import Block
-from pydantic import SecretStr, ValidationError, create_model
+from pydantic import HttpUrl, SecretStr, ValidationError, create_model
 
 from tasks.providers.base import ProviderCredentials
 from tasks.providers.errors import ConfigurationError
@@ -40,6 +40,7 @@ def credentials_block(provider: str) -> type[CredentialsBlock]:
         **{name: (field.annotation, field) for name, field in fields.items()},  # type: ignore[call-overload]
     )
     block._block_type_name = f"Rollcall {provider} credentials"  # noqa: SLF001  # Prefect's own way to name it
+    block._documentation_url = HttpUrl(load_provider(provider).documentation_url)  # noqa: SLF001  # the same
     block._block_type_slug = f"rollcall-{provider}-credentials"  # noqa: SLF001  # the same
     return block
 

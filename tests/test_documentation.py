@@ -13,6 +13,7 @@ from flows.terminal import ExitCode
 from tasks.blocks import variable_name
 from tasks.contacts.audience import Audience
 from tasks.messaging.statuses import ExclusionReason, MessageStatus
+from tasks.providers.matrix import feature_rows, matrix_as_markdown
 from tasks.providers.registry import PROVIDER_NAMES, load_provider
 
 ROOT = Path(__file__).parent.parent
@@ -83,6 +84,12 @@ def test_every_exclusion_reason_status_and_exit_code_is_in_the_readme():
             assert f"`{word}`" in README, word
     for code in ExitCode:
         assert f"| {code.value} |" in README
+
+
+def test_the_feature_matrix_is_what_the_capabilities_say():
+    block = README.partition("<!-- matrix")[2].partition("-->")[2].partition("<!-- end of matrix")[0]
+    # Put the output of `python -m tasks.providers --markdown` there.
+    assert block.strip() == matrix_as_markdown(feature_rows())
 
 
 def test_the_version_is_the_same_everywhere():

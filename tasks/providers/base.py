@@ -132,6 +132,7 @@ class Provider(ABC):
     """
 
     name: ClassVar[str]
+    documentation_url: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     Options: ClassVar[type[ProviderOptions]]
     Credentials: ClassVar[type[ProviderCredentials]]

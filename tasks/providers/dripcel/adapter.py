@@ -103,6 +103,7 @@ class Dripcel(Provider):
     """
 
     name: ClassVar[str] = "dripcel"
+    documentation_url: ClassVar[str] = "https://docs.dripcel.com/API/overview"
     capabilities: ClassVar[Capabilities] = replace(
         _SMS,
         channels=_SMS.channels | _EMAIL.channels,

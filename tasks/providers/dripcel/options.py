@@ -30,7 +30,7 @@ class DeliveryMethod(StrEnum):
 class DripcelCredentials(ProviderCredentials):
     """Connection data of one Dripcel organisation."""
 
-    base_url: str = Field(default="https://api.dripcel.com", title="Base URL")
+    base_url: str = Field(default="https://api.dripcel.com", title="Base URL", description="Address of the API.")
     api_key: SecretStr = Field(title="API key", description="Needs the permission sendLog.create.")
 
 

@@ -43,6 +43,7 @@ class Indigitall(Provider):
     """
 
     name: ClassVar[str] = "indigitall"
+    documentation_url: ClassVar[str] = "https://documentation.indigitall.com/reference/smssendlist"
     capabilities: ClassVar[Capabilities] = Capabilities(
         channels=frozenset({Channel.SMS, Channel.EMAIL}),
         contents=frozenset({ContentKind.TEMPLATE}),

@@ -54,6 +54,7 @@ class Octopush(Provider):
     """
 
     name: ClassVar[str] = "octopush"
+    documentation_url: ClassVar[str] = "https://dev.octopush.com/en/"
     capabilities: ClassVar[Capabilities] = Capabilities(
         channels=frozenset({Channel.SMS}),
         contents=frozenset({ContentKind.TEXT}),

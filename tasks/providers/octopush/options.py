@@ -37,7 +37,7 @@ class SmsType(StrEnum):
 class OctopushCredentials(ProviderCredentials):
     """Connection data of one Octopush account."""
 
-    base_url: str = Field(default="https://api.octopush.com/v1/public", title="Base URL")
+    base_url: str = Field(default="https://api.octopush.com/v1/public", title="Base URL", description="Address of the API.")
     api_login: str = Field(repr=False, title="API login", description="E-mail address of the account.")
     api_key: SecretStr = Field(title="API key")
 
