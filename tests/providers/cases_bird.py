@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks.messaging.content import Content
 from tasks.messaging.statuses import MessageStatus
-from tasks.providers.base import OutboundMessage, SendOutcome
+from tasks.providers.base import Batch, BatchReceipt, OutboundMessage, SendOutcome
 from tasks.providers.errors import (
     CredentialsRejected,
     CreditExhausted,
@@ -22,14 +22,22 @@ CHANNEL = "5f3a7a52-6b0c-4a6e-9d0a-3b8a3d1c0002"
 
 MESSAGE = OutboundMessage("run7-000123", "+12025550101", "US", "Hello")
 TEXT_BODY = {"type": "text", "text": {"text": "Hello"}}
+BATCH_MESSAGES = [MESSAGE, OutboundMessage("run7-000124", "+12025550102", "US", "Élodie 😀")]
+CHANNEL_URL = f"https://bird.example.com/workspaces/{WORKSPACE}/channels/{CHANNEL}"
 
 
 def request(**fields: Any) -> dict[str, Any]:
     return {
         "receiver": {"contacts": [{"identifierKey": "phonenumber", "identifierValue": "+12025550101"}]},
         "reference": "run7-000123",
+        "meta": {"extraInformation": {"useCase": "transactional"}},
         **fields,
     }
+
+
+def marketing(**fields: Any) -> dict[str, Any]:
+    """A request whose campaign is marketing."""
+    return request(meta={"extraInformation": {"useCase": "marketing"}}, **fields)
 
 
 def answer(status: str | None = "accepted", **fields: Any) -> str:
@@ -122,7 +130,7 @@ CASES = ProviderCases(
         "signing_key": "signing-" + SECRET,
     },
     secrets=(SECRET,),
-    url=f"https://bird.example.com/workspaces/{WORKSPACE}/channels/{CHANNEL}/messages",
+    url=f"{CHANNEL_URL}/messages",
     headers={
         "authorization": f"AccessKey {SECRET}",
         "accept": "application/json",
@@ -248,6 +256,110 @@ CASES = ProviderCases(
             },
         ),
         case(
+            "marketing is told to be marketing",
+            {**SMS, "purpose": "marketing"},
+            marketing(body=TEXT_BODY, capFrequency=True, ignoreQuietHours=True),
+            options={"cap_frequency": True, "ignore_quiet_hours": True},
+        ),
+        case(
+            "a use case beside other information, and one that is left out",
+            SMS,
+            request(body=TEXT_BODY, meta={"campaign": {"name": "c"}}),
+            options={"meta": {"extra_information": {"useCase": None}, "campaign": {"name": "c"}}},
+        ),
+        case(
+            "other information beside the use case",
+            SMS,
+            request(body=TEXT_BODY, meta={"extraInformation": {"useCase": "transactional", "own_key": None}}),
+            options={"meta": {"extra_information": {"own_key": None}}},
+        ),
+        case(
+            "a contact's id, and no number",
+            {**SMS, "purpose": "marketing"},
+            marketing(
+                receiver={"contacts": [{"id": ID, "type": "person", "platformAddressSelector": "primary"}]},
+                body=TEXT_BODY,
+                capFrequency=True,
+            ),
+            options={
+                "receiver": {
+                    "identifier_key": "contact_id",
+                    "type": "person",
+                    "platform_address_selector": "primary",
+                },
+                "cap_frequency": True,
+            },
+            message=OutboundMessage("run7-000123", "", None, "Hello", external_code=ID),
+        ),
+        *(
+            RequestCase(
+                id=f"a contact's id {code!r} that is none",
+                content=Content.model_validate(SMS),
+                options={"receiver": {"identifier_key": "contact_id"}},
+                messages=[OutboundMessage("run7-000123", "+12025550101", "US", "Hello", external_code=code)],
+                request=None,
+                outcomes=[SendOutcome("run7-000123", MessageStatus.FAILED, reason=reason)],
+            )
+            for code, reason in [
+                (None, "missing_contact_id"),
+                ("", "missing_contact_id"),
+                ("customer 7", "invalid_contact_id"),
+                (ID.replace("-", ""), "invalid_contact_id"),
+            ]
+        ),
+        case(
+            "what any campaign can ask for",
+            {**SMS, "validity_seconds": 3600, "tags": ["Spring", "b"], "track_links": True, "replies": True},
+            request(body=TEXT_BODY, validity=3600, tags=["spring", "b", "c"], enableLinkTracking=True),
+            options={"tags": ["B", "c"]},
+        ),
+        RequestCase(
+            id="a batch",
+            content=Content.model_validate({**SMS, "purpose": "marketing", "send_at": IN_FUTURE}),
+            options={"batch": True},
+            messages=BATCH_MESSAGES,
+            batch=Batch("run7-1-1", None),
+            url=f"{CHANNEL_URL}/batch/messages",
+            request={
+                "messageRequests": [
+                    marketing(body=TEXT_BODY, scheduledFor=IN_FUTURE.isoformat()),
+                    {
+                        **marketing(
+                            body={"type": "text", "text": {"text": "Élodie 😀"}},
+                            scheduledFor=IN_FUTURE.isoformat(),
+                        ),
+                        "receiver": {
+                            "contacts": [{"identifierKey": "phonenumber", "identifierValue": "+12025550102"}]
+                        },
+                        "reference": "run7-000124",
+                    },
+                ]
+            },
+            status=202,
+            answer='{"id": "b-1"}',
+            outcomes=[
+                SendOutcome(message.reference, MessageStatus.ACCEPTED, batch=BatchReceipt("b-1"))
+                for message in BATCH_MESSAGES
+            ],
+        ),
+        RequestCase(
+            id="a batch by contact ids, of which one is missing",
+            content=Content.model_validate(SMS),
+            options={"batch": True, "receiver": {"identifier_key": "contact_id"}},
+            messages=[
+                OutboundMessage("run7-000122", "+12025550102", "US", "Hello"),
+                OutboundMessage("run7-000123", "", None, "Hello", external_code=ID),
+            ],
+            url=f"{CHANNEL_URL}/batch/messages",
+            request={"messageRequests": [request(receiver={"contacts": [{"id": ID}]}, body=TEXT_BODY)]},
+            status=202,
+            answer='{"batchId": "b-2"}',
+            outcomes=[
+                SendOutcome("run7-000122", MessageStatus.FAILED, reason="missing_contact_id"),
+                SendOutcome("run7-000123", MessageStatus.ACCEPTED, batch=BatchReceipt("b-2")),
+            ],
+        ),
+        case(
             "a bare number",
             SMS,
             request(receiver={"contacts": [{"identifierValue": "+12025550101"}]}, body=TEXT_BODY),
@@ -356,7 +468,8 @@ CASES = ProviderCases(
         error(401, {"code": "Unauthorized"}, CredentialsRejected, "auth", "Unauthorized"),
         error(402, {}, CreditExhausted, "no_credit", "402"),
         error(403, {}, CredentialsRejected, "auth", "403"),
-        error(404, {"code": "NotFound"}, RequestRejected, "bad_request", "NotFound"),
+        error(404, {"code": "NotFound"}, CredentialsRejected, "wrong_workspace_or_channel", "NotFound"),
+        error(404, {}, CredentialsRejected, "wrong_workspace_or_channel", "404"),
         error(409, {"code": "Conflict"}, RequestRejected, "bad_request", "Conflict"),
         error(429, {}, ProviderThrottled, "rate_limited", "429"),
         error(429, {}, ProviderThrottled, "rate_limited", "429", headers={"Retry-After": "3"}, wait=3),

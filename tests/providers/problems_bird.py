@@ -86,11 +86,41 @@ PROBLEMS = [
         content={**SMS, "purpose": "marketing"},
         options={
             "cap_frequency": True,
-            "meta": {"extra_information": {"useCase": "marketing"}},
             "receiver": {"identifier_key": None},
         },
         problems=[("options.bird.cap_frequency", "contacts")],
     ),
+    ProblemCase(
+        id="cap without a use case",
+        content={**SMS, "purpose": "marketing"},
+        options={"cap_frequency": True, "meta": {"extra_information": {"useCase": None}}},
+        problems=[("options.bird.cap_frequency", "useCase")],
+    ),
+    ProblemCase(
+        id="ten tags and one",
+        content={**SMS, "tags": ["A"]},
+        options={"tags": [f"t{n}" for n in range(10)]},
+        problems=[("tags", "at most 10")],
+    ),
+    ProblemCase(
+        id="ten tags, one twice",
+        content={**SMS, "tags": ["T0"]},
+        options={"tags": [f"t{n}" for n in range(10)]},
+        problems=[],
+    ),
+    ProblemCase(
+        id="two validities",
+        content={**SMS, "validity_seconds": 60},
+        options={"validity": 61},
+        problems=[("validity", "options.bird.validity")],
+    ),
+    ProblemCase(
+        id="link tracking asked for and switched off",
+        content={**SMS, "track_links": True},
+        options={"enable_link_tracking": False},
+        problems=[("track_links", "enable_link_tracking")],
+    ),
+    ProblemCase(id="flash", content={**SMS, "flash": True}, problems=[("flash", "bird has no flash")]),
     ProblemCase(
         id="use case against purpose",
         content={**SMS, "purpose": "marketing"},

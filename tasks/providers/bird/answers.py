@@ -6,7 +6,7 @@ from typing import Any
 from tasks.messaging.statuses import MessageStatus
 from tasks.providers.answers import Answer, classify_by_status, describe, quote
 from tasks.providers.base import SendOutcome
-from tasks.providers.errors import OutcomeUnknown, ProviderError
+from tasks.providers.errors import CredentialsRejected, OutcomeUnknown, ProviderError
 
 STATUSES: dict[str, tuple[MessageStatus, str | None]] = {
     "accepted": (MessageStatus.ACCEPTED, None),
@@ -23,6 +23,9 @@ STATUSES: dict[str, tuple[MessageStatus, str | None]] = {
     "deleted": (MessageStatus.CANCELLED, "deleted"),  # documented word, likely meaning
 }
 """Bird's status words: what they mean, and the reason where the word itself is one."""
+
+_ID = "id"
+_NOT_FOUND = 404
 
 _FAILED = frozenset({MessageStatus.REJECTED, MessageStatus.FAILED, MessageStatus.UNDELIVERED})
 
@@ -48,18 +51,40 @@ _EXPIRED = re.compile(r"expired|dlr not received")
 
 def classify_bird(answer: Answer) -> ProviderError | None:
     """What an answer to a send means; a 2xx without the message's id says nothing."""
-    if answer.is_success and answer.get("id"):
-        return None
+    return None if answer.is_success and answer.get(_ID) else _explain_refusal(answer, without="message_id")
+
+
+def classify_batch(answer: Answer) -> ProviderError | None:
+    """What an answer to a batch means; a 2xx without the batch's id says nothing."""
+    return None if answer.is_success and read_batch_id(answer) else _explain_refusal(answer, without="batch_id")
+
+
+def read_batch_id(answer: Answer) -> str | None:
+    """The id of a batch that was taken; its name is not documented."""
+    batch_id = answer.get(_ID) or answer.get("batchId")
+    return str(batch_id) if batch_id else None
+
+
+def _explain_refusal(answer: Answer, *, without: str) -> ProviderError:
     code = answer.get("code")
     raw_status = quote(str(code)) if code else None
     explanation = answer.get("message") or answer.get("detail") or answer.get("title")
     details = answer.get("details")
     if details:
         explanation = f"{explanation or ''} {_flatten(details)}".strip()
-    if answer.is_success:
-        message = describe(answer, raw_status=raw_status, explanation=explanation)
-        return OutcomeUnknown(f"{message}: no message id", reason="no_message_id", raw_status=str(answer.status))
-    return classify_by_status(answer, raw_status=raw_status, explanation=explanation)
+    message = describe(answer, raw_status=raw_status, explanation=explanation)
+    if answer.status == _NOT_FOUND:
+        # The page files it under "bad request", which means: never retry; nor is this retried. But what is not
+        # found on this path is the workspace or the channel of the credentials. Nothing is wrong with the message,
+        # every other one would fare alike, and what is `rejected` could not be sent once the ids are right.
+        return CredentialsRejected(
+            f"{message}: are workspace_id and channel_id right?",
+            reason="wrong_workspace_or_channel",
+            raw_status=raw_status or str(answer.status),
+        )
+    return classify_by_status(answer, raw_status=raw_status, explanation=explanation) or OutcomeUnknown(
+        f"{message}: no {without.replace('_', ' ')}", reason=f"no_{without}", raw_status=str(answer.status)
+    )
 
 
 def read_outcome(answer: Answer, reference: str) -> SendOutcome:
@@ -74,7 +99,7 @@ def read_outcome(answer: Answer, reference: str) -> SendOutcome:
     return SendOutcome(
         reference,
         status,
-        provider_message_id=str(answer.get("id")),
+        provider_message_id=str(answer.get(_ID)),
         raw_status=None if word is None else str(word),
         reason=reason,
     )

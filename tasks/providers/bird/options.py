@@ -29,7 +29,7 @@ class _Part(StrictModel):
 class BirdCredentials(ProviderCredentials):
     """Connection data of one channel in one Bird workspace."""
 
-    base_url: str = Field(default="https://api.bird.com", title="Base URL")
+    base_url: str = Field(default="https://api.bird.com", title="Base URL", description="Address of the API.")
     access_key: SecretStr = Field(title="Access key", description="Needs a role that may send.")
     workspace_id: UUID = Field(title="Workspace ID", description="A UUID; the ws_... of the console gives 404.")
     channel_id: UUID = Field(title="Channel ID", description="A UUID.")
@@ -46,11 +46,20 @@ class Sender(StrictModel):
 
 
 class Receiver(_Part):
-    """How recipients are addressed."""
+    """How recipients are addressed.
 
-    identifier_key: Literal["phonenumber"] | None = Field(
+    Of a contact's other members, `identifiers` and `platformAddress` say who it is: a value for all recipients
+    would send every message to one person, so there is no option for them.
+    """
+
+    identifier_key: Literal["phonenumber", "contact_id"] | None = Field(
         default="phonenumber",
-        description="Which identifier of a contact the address is. Without it, a bare number is addressed.",
+        description="phonenumber: the contact who has this number, created when new. contact_id: the contact "
+        "whose UUID at Bird stands in the list's column of contact codes. Empty: a bare number.",
+    )
+    type: str | None = Field(default=None, description="Type of the contact; its values are not documented.")
+    platform_address_selector: str | None = Field(
+        default=None, description="Which address of a contact who has several; its values are not documented."
     )
 
 
@@ -140,7 +149,9 @@ class Meta(_Part):
     """Context of the message."""
 
     extra_information: dict[str, JsonValue] | None = Field(
-        default=None, description="Free; `useCase: marketing` lets Bird cap the frequency."
+        default=None,
+        description="Free. `useCase` is the campaign's purpose when not given: Bird holds marketing messages "
+        "during quiet hours, can cap their frequency, and keeps its own opt-outs for each. null leaves it out.",
     )
     referral: Referral | None = None
     order: Order | None = None
@@ -256,6 +267,11 @@ class BirdOptions(ProviderOptions):
 
     model_config = _CAMEL_CASE
 
+    batch: bool = Field(
+        default=False,
+        description="Hand over up to 100 messages a request. Their ids are not told then: a status comes by push, "
+        "or is found by the message's reference.",
+    )
     sender: Sender | None = Field(default=None, description="The channel's own sender when empty.")
     receiver: Receiver = Receiver()
     meta: Meta | None = None
@@ -265,8 +281,7 @@ class BirdOptions(ProviderOptions):
     )
     cap_frequency: bool | None = Field(
         default=None,
-        description="Apply Bird's frequency cap. Needs purpose marketing, recipients addressed as contacts, and "
-        "`useCase: marketing` in meta.extra_information.",
+        description="Apply Bird's frequency cap. Needs purpose marketing, and recipients addressed as contacts.",
     )
     enable_link_tracking: bool | None = Field(default=None, description="Append tracking parameters to links.")
     ignore_quiet_hours: bool | None = Field(
