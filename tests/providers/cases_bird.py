@@ -380,6 +380,36 @@ CASES = ProviderCases(
             ),
         ),
         case(
+            "one picture without a text",
+            MMS,
+            request(body={"type": "image", "image": {"images": [{"mediaUrl": "https://example.com/a.png"}]}}),
+            message=OutboundMessage("run7-000123", "+12025550101", "US"),
+        ),
+        case(
+            "one file with a text and a title",
+            {**MMS, "subject": "Look", "media": [VIDEO]},
+            request(
+                body={
+                    "type": "file",
+                    "file": {
+                        "files": [{"mediaUrl": VIDEO["url"], "contentType": "video/mp4"}],
+                        "text": "Hello",
+                        "metadata": {"subject": "Look"},
+                    },
+                }
+            ),
+        ),
+        case(
+            "ten pictures",
+            {**MMS, "media": MMS["media"] * 10},
+            request(
+                body={
+                    "type": "image",
+                    "image": {"images": [{"mediaUrl": "https://example.com/a.png"}] * 10, "text": "Hello"},
+                }
+            ),
+        ),
+        case(
             "files without a text",
             {**MMS, "media": [VIDEO, {"url": "https://example.com/b.png", "content_type": "image/png"}]},
             request(

@@ -210,7 +210,13 @@ async def test_a_throttled_message_is_received_once() -> None:
     [
         ("bird", {}, {"access_key": "wrong-key"}, CredentialsRejected, "auth"),
         ("bird", {"credit": 0, "no_credit": "http_402"}, {}, CreditExhausted, "no_credit"),
-        ("bird", {"workspace_id": "00000000-0000-4000-8000-0000000000a2"}, {}, CredentialsRejected, "wrong_workspace_or_channel"),
+        (
+            "bird",
+            {"workspace_id": "00000000-0000-4000-8000-0000000000a2"},
+            {},
+            CredentialsRejected,
+            "wrong_workspace_or_channel",
+        ),
         ("indigitall", {}, {"server_key": "wrong-key"}, CredentialsRejected, "auth"),
         ("indigitall", {}, {"base_url": "http://localhost/indigital"}, CredentialsRejected, "no_such_path"),
         ("indigitall", {"credit": 0}, {}, CreditExhausted, "no_credit"),

@@ -36,6 +36,14 @@ async def test_a_list_name_that_octopush_would_cut_is_a_mistake_of_the_caller() 
             await octopush.send([OutboundMessage("m-1", "+4917139200001")], Batch("x" * 31, "Hello"))
 
 
+async def test_a_request_takes_what_the_page_allows_and_is_cut_as_it_advises() -> None:
+    can = Octopush.capabilities
+    assert (can.max_recipients_per_request, can.recommended_recipients_per_request) == (100_001, (200, 500))
+    async with build() as octopush:
+        with pytest.raises(ValueError, match="100002 messages"):
+            await octopush.send([OutboundMessage("m-1", "+4917139200001")] * 100_002, Batch("run7-1", "Hello"))
+
+
 async def test_a_placeholder_that_octopush_does_not_have_is_a_mistake_of_the_caller() -> None:
     message = OutboundMessage("m-1", "+4917139200001", placeholder_values={"city": "Paris"})
     async with build() as octopush:
