@@ -1,125 +1,23 @@
 """Bird's wire, as its pages have it."""
 
-import json
-from typing import Any
-
 from tasks.messaging.content import Content
 from tasks.messaging.statuses import MessageStatus
 from tasks.providers.base import Batch, BatchReceipt, OutboundMessage, SendOutcome
-from tasks.providers.errors import (
-    CredentialsRejected,
-    CreditExhausted,
-    OutcomeUnknown,
-    ProviderError,
-    ProviderThrottled,
-    RequestRejected,
-)
-from tests.providers.cases import SECRET, ErrorCase, ProviderCases, RequestCase
+from tests.providers.answers_bird import ANSWERS, ERRORS
+from tests.providers.cases import SECRET, ProviderCases, RequestCase
 from tests.providers.problems_bird import ID, IN_FUTURE, MMS, PROBLEMS, PROJECT, SMS, TEMPLATE, VIDEO
-
-WORKSPACE = "5f3a7a52-6b0c-4a6e-9d0a-3b8a3d1c0001"
-CHANNEL = "5f3a7a52-6b0c-4a6e-9d0a-3b8a3d1c0002"
-
-MESSAGE = OutboundMessage("run7-000123", "+12025550101", "US", "Hello")
-TEXT_BODY = {"type": "text", "text": {"text": "Hello"}}
-BATCH_MESSAGES = [MESSAGE, OutboundMessage("run7-000124", "+12025550102", "US", "Élodie 😀")]
-CHANNEL_URL = f"https://bird.example.com/workspaces/{WORKSPACE}/channels/{CHANNEL}"
-
-
-def request(**fields: Any) -> dict[str, Any]:
-    return {
-        "receiver": {"contacts": [{"identifierKey": "phonenumber", "identifierValue": "+12025550101"}]},
-        "reference": "run7-000123",
-        "meta": {"extraInformation": {"useCase": "transactional"}},
-        **fields,
-    }
-
-
-def marketing(**fields: Any) -> dict[str, Any]:
-    """A request whose campaign is marketing."""
-    return request(meta={"extraInformation": {"useCase": "marketing"}}, **fields)
-
-
-def answer(status: str | None = "accepted", **fields: Any) -> str:
-    return json.dumps({"id": ID, "channelId": CHANNEL, "reference": "run7-000123", "status": status, **fields})
-
-
-def outcome(
-    status: MessageStatus = MessageStatus.ACCEPTED, raw_status: str | None = "accepted", reason: str | None = None
-) -> SendOutcome:
-    return SendOutcome("run7-000123", status, ID, raw_status, reason)
-
-
-def case(
-    id: str,  # noqa: A002  # as in RequestCase
-    content: dict[str, Any],
-    request: dict[str, Any],
-    *,
-    message: OutboundMessage = MESSAGE,
-    options: dict[str, Any] | None = None,
-    answered: str | None = None,
-    outcomes: SendOutcome | None = None,
-) -> RequestCase:
-    return RequestCase(
-        id=id,
-        content=Content.model_validate(content),
-        options=options or {},
-        messages=[message],
-        request=request,
-        status=202,
-        answer=answered or answer(),
-        outcomes=[outcomes or outcome()],
-    )
-
-
-def answered(
-    word: str | None, status: MessageStatus, reason: str | None = None, said: dict[str, Any] | None = None
-) -> RequestCase:
-    """A 202 that says this."""
-    return case(
-        f"answered {word} {reason or ''} {said or ''}".strip(),
-        SMS,
-        request(body=TEXT_BODY),
-        answered=answer(word, **(said or {})),
-        outcomes=outcome(status, word, reason),
-    )
-
-
-def failed(
-    code: int, reason: str, said: dict[str, Any] | None = None, *, name: str = "", source_code: str = ""
-) -> RequestCase:
-    """A 202 that says that the message was rejected, and why."""
-    failure = {"code": code, "description": "no", "source": {"name": name, "code": source_code} if name else None}
-    return answered("rejected", MessageStatus.REJECTED, reason, {"failure": failure, **(said or {})})
-
-
-def error(
-    status: int,
-    body: dict[str, Any] | list[Any],
-    error: type[ProviderError],
-    reason: str,
-    raw_status: str,
-    *,
-    headers: dict[str, str] | None = None,
-    wait: float | None = None,
-) -> ErrorCase:
-    return ErrorCase(
-        id=f"{status} {raw_status} {headers or ''} {type(body).__name__} of {len(body)}",
-        status=status,
-        body=json.dumps(body),
-        headers=headers or {},
-        error=error,
-        reason=reason,
-        raw_status=raw_status,
-        retry_after_seconds=wait,
-    )
-
-
-INVALID_PAYLOAD = {
-    "code": "InvalidPayload",
-    "message": "One or more fields provided in the request body are malformed",
-    "details": {".receiver.contacts[0]": ['property "listId" is unsupported']},
-}
+from tests.providers.wire_bird import (
+    BATCH_MESSAGES,
+    CHANNEL,
+    CHANNEL_URL,
+    TEXT_BODY,
+    WORKSPACE,
+    answer,
+    case,
+    marketing,
+    outcome,
+    request,
+)
 
 CASES = ProviderCases(
     credentials={
@@ -463,62 +361,8 @@ CASES = ProviderCases(
                 }
             },
         ),
-        answered("processing", MessageStatus.ACCEPTED),
-        answered("pending", MessageStatus.ACCEPTED),
-        answered("sent", MessageStatus.SENT),
-        answered("delivered", MessageStatus.DELIVERED),
-        answered("read", MessageStatus.DELIVERED, "read"),
-        answered("rejected", MessageStatus.REJECTED, "rejected"),
-        answered("skipped", MessageStatus.REJECTED, "skipped"),
-        answered("sending_failed", MessageStatus.FAILED, "sending_failed"),
-        answered("delivery_failed", MessageStatus.UNDELIVERED, "delivery_failed", {"failure": None}),
-        answered("deleted", MessageStatus.CANCELLED, "deleted"),
-        answered("a_word_of_tomorrow", MessageStatus.ACCEPTED),
-        answered(None, MessageStatus.ACCEPTED),
-        failed(11001, "bad_request"),
-        failed(11002, "bad_input"),
-        failed(11999, "validation"),
-        failed(12001, "dependency"),
-        failed(12002, "unsupported_type"),
-        failed(12003, "unsupported_destination"),
-        failed(15001, "network_error"),
-        failed(15005, "bad_destination", name="sms-messagebird", source_code="1"),
-        failed(15005, "platform", name="sms-messagebird", source_code="4"),
-        failed(14001, "account_or_policy"),
-        failed(14001, "account_or_policy", {"details": "optional field missing"}),
-        failed(14001, "no_credit", name="accounting", source_code="9"),
-        failed(14999, "opted_out", {"reason": "recipient_opted_out"}),
-        failed(14999, "opted_out", {"details": "Identifier is suppressed"}),
-        failed(15005, "expired", {"details": "Expired"}, name="sms-messagebird", source_code="1"),
-        answered("rejected", MessageStatus.REJECTED, "expired", {"reason": "DLR not received"}),
+        *ANSWERS,
     ],
-    errors=[
-        error(422, INVALID_PAYLOAD, RequestRejected, "bad_request", "InvalidPayload"),
-        error(400, {"title": "Bad", "detail": "time range"}, RequestRejected, "bad_request", "400"),
-        error(401, {"code": "Unauthorized"}, CredentialsRejected, "auth", "Unauthorized"),
-        error(402, {}, CreditExhausted, "no_credit", "402"),
-        error(403, {}, CredentialsRejected, "auth", "403"),
-        error(404, {"code": "NotFound"}, CredentialsRejected, "wrong_workspace_or_channel", "NotFound"),
-        error(404, {}, CredentialsRejected, "wrong_workspace_or_channel", "404"),
-        error(409, {"code": "Conflict"}, RequestRejected, "bad_request", "Conflict"),
-        error(429, {}, ProviderThrottled, "rate_limited", "429"),
-        error(429, {}, ProviderThrottled, "rate_limited", "429", headers={"Retry-After": "3"}, wait=3),
-        error(500, {}, OutcomeUnknown, "server_error", "500"),
-        error(503, {"message": "try later"}, OutcomeUnknown, "server_error", "503"),
-        error(202, {}, OutcomeUnknown, "no_message_id", "202"),
-        error(202, [], OutcomeUnknown, "no_message_id", "202"),
-        ErrorCase(
-            id="no JSON", status=202, body="OK", error=OutcomeUnknown, reason="unreadable_answer", raw_status="202"
-        ),
-        ErrorCase(id="no body", status=202, error=OutcomeUnknown, reason="no_message_id", raw_status="202"),
-        ErrorCase(
-            id="a gateway",
-            status=502,
-            body="<html>",
-            error=OutcomeUnknown,
-            reason="server_error",
-            raw_status="502",
-        ),
-    ],
+    errors=ERRORS,
     problems=PROBLEMS,
 )
