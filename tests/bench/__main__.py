@@ -1,0 +1,55 @@
+"""`python -m tests.bench [--quick]`: Rollcall against a floor in the same minutes on the same machine.
+
+The ratios are the result. Works in a temporary directory, and leaves nothing behind.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from tests.bench import audience_rate, dispatch_rate, flow_clock
+from tests.bench.measurement import Measurement, as_table, describe_floors, describe_machine
+
+
+def measure_quickly(directory: Path) -> Iterator[list[Measurement]]:
+    """One turn of the smaller things: under a minute, and only a hint."""
+    yield [audience_rate.measure(directory, copies=1, times=1)]
+    yield dispatch_rate.measure_bird(directory, people=500, times=1)
+    yield dispatch_rate.measure_octopush(directory, people=5_000, times=1)
+    yield flow_clock.measure_with_server(directory, times=1, campaigns=(flow_clock.OCTOPUSH,))
+
+
+def measure_all(directory: Path) -> Iterator[list[Measurement]]:
+    """Medians of three turns: some ten minutes."""
+    yield [audience_rate.measure(directory, copies=10, times=3)]
+    yield dispatch_rate.measure_bird(directory, people=5_000, times=3)
+    yield dispatch_rate.measure_octopush(directory, people=40_000, times=3)
+    yield flow_clock.measure_with_server(directory, times=3)
+    yield flow_clock.measure_embedded(directory, times=3)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under a minute instead of ten")
+    options = parser.parse_args(arguments)
+    logging.getLogger("prefect").setLevel(logging.CRITICAL)
+    console = Console()
+    console.print(describe_machine(), soft_wrap=True)
+    done: list[Measurement] = []
+    with TemporaryDirectory(prefix="rollcall-bench-") as directory, console.status("measuring ...") as status:
+        for measured in (measure_quickly if options.quick else measure_all)(Path(directory)):
+            done += measured
+            status.update(f"measuring ... {done[-1].what}: ratio {done[-1].ratio:.2f}")
+    console.print(as_table(done))
+    console.print(describe_floors(done), soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

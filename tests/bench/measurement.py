@@ -1,0 +1,96 @@
+"""One measured thing beside its floor, and the machine that it was measured on."""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from statistics import median
+
+from rich.table import Table
+
+PACKAGES = ("prefect", "httpx", "pandas", "pyarrow", "phonenumbers", "sqlalchemy")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What Rollcall needs, or achieves, and the least that anybody would in the same place.
+
+    Attributes:
+        what: What was measured.
+        rollcall: Rollcall's figure.
+        floor: The figure of the floor, from the same minutes on the same machine.
+        unit: Of both.
+        floor_is: What the floor does.
+    """
+
+    what: str
+    rollcall: float
+    floor: float
+    unit: str
+    floor_is: str
+
+    @property
+    def ratio(self) -> float:
+        """Rollcall to floor: the result, because it hardly depends on the machine."""
+        return self.rollcall / self.floor
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a piece of work took: wall clock, and CPU of this process with all its threads."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+
+def spent_on(work: Callable[[], object]) -> Spent:
+    """Do it, and say what it took."""
+    started, cpu_before = time.perf_counter(), time.process_time()
+    work()
+    return Spent(time.perf_counter() - started, time.process_time() - cpu_before)
+
+
+def median_of_turns(times: int, *works: Callable[[], Spent]) -> list[Spent]:
+    """The medians of each; they take turns, so that a busy minute of the machine meets all of them."""
+    turns = [[work() for work in works] for _ in range(times)]
+    return [
+        Spent(median(spent.wall_seconds for spent in of_one), median(spent.cpu_seconds for spent in of_one))
+        for of_one in zip(*turns, strict=True)
+    ]
+
+
+def describe_machine() -> str:
+    """Date, cores and how busy they are, Python, and the packages that matter."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {packages}"
+    )
+
+
+def as_table(measurements: list[Measurement]) -> Table:
+    """One row per measurement."""
+    table = Table("", "Rollcall", "floor", "", "ratio", show_edge=False, pad_edge=False)
+    for column in (1, 2, 4):
+        table.columns[column].justify = "right"
+    for column in table.columns:
+        column.no_wrap = True
+    for one in measurements:
+        digits = 0 if one.unit.endswith("/s") else 2
+        table.add_row(
+            one.what,
+            f"{one.rollcall:,.{digits}f}",
+            f"{one.floor:,.{digits}f}",
+            one.unit,
+            f"[bold]{one.ratio:.2f}[/]",
+        )
+    return table
+
+
+def describe_floors(measurements: list[Measurement]) -> str:
+    """What each figure is compared with, a line each."""
+    floors = dict.fromkeys((one.unit, one.floor_is) for one in measurements)
+    return "\n".join(f"floor in {unit}: {floor_is}" for unit, floor_is in floors)
