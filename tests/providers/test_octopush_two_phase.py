@@ -208,9 +208,16 @@ async def test_after_a_lost_confirmation_no_refusal_tells_that_nothing_was_sent(
     assert type(result) is OutcomeUnknown
 
 
-async def test_a_confirmation_that_is_not_ready_after_a_lost_one_was_not_sent() -> None:
-    result, _ = await send_scripted(FILLED, DRAFTED, READY, LOST, (400, {"code": 130}), (400, {"code": 104}))
-    assert type(result) is CreditExhausted
+@pytest.mark.parametrize("code", [130, 999, None])
+async def test_after_a_lost_confirmation_what_reads_as_not_ready_may_mean_already_sent(code: int | None) -> None:
+    result, _ = await send_scripted(FILLED, DRAFTED, READY, LOST, *[(400, {"code": code})] * 99)
+    assert type(result) is OutcomeUnknown
+
+
+async def test_a_confirmation_that_was_never_lost_and_never_ready_was_not_sent() -> None:
+    result, _ = await send_scripted(FILLED, DRAFTED, READY, *[(400, {"code": 130})] * 99)
+    assert isinstance(result, ProviderThrottled)
+    assert not result.may_have_sent
 
 
 @pytest.mark.parametrize(

@@ -98,35 +98,49 @@ class TwoPhaseSend:
 
     async def _confirm(self, ticket: str) -> None:
         """Send the draft."""
+        may_have_sent: OutcomeUnknown | None = None
         for pause_seconds in (*PAUSES_SECONDS, 0):
-            answer = await self._ask("POST", _CONFIRM_PATH, json={_TICKET: ticket}, classify=_classify_confirmed)
+            answer, lost = await self._repeat(
+                "POST", _CONFIRM_PATH, json={_TICKET: ticket}, classify=_classify_confirmed
+            )
+            may_have_sent = may_have_sent or lost
+            # After a lost answer no refusal tells that nothing was sent: a credit that is used up now may have
+            # been used up by this very campaign, and a code that we do not know may be a word for "already sent".
+            if isinstance(answer, ProviderError):
+                raise may_have_sent or answer
             if answer.is_success or code_of(answer) == ALREADY_SENT:
                 return
             await self._sleep(pause_seconds)
-        raise _not_ready(ticket)
+        raise may_have_sent or _not_ready(ticket)
 
     async def _ask(self, method: str, path: str, **request: Any) -> Answer:
-        """A request that may arrive twice without harm: made again when its answer is lost."""
+        """The answer to a request that may arrive twice without harm."""
+        answer, lost = await self._repeat(method, path, **request)
+        if isinstance(answer, ProviderError):
+            raise lost or answer
+        return answer
+
+    async def _repeat(
+        self, method: str, path: str, **request: Any
+    ) -> tuple[Answer | ProviderError, OutcomeUnknown | None]:
+        """Make a request again while its answer is lost; returns the last answer, and the last loss."""
         lost: OutcomeUnknown | None = None
-        for pause_seconds in self._pauses_after_lost_answers():
-            error: ProviderError
+        pauses = self._pauses_after_lost_answers()
+        while True:
             try:
-                return await self._client.request_json(method, path, **request)
+                return await self._client.request_json(method, path, **request), lost
             except OutcomeUnknown as unknown:
-                error = lost = unknown
+                lost = unknown
             except ProviderError as refused:
-                error = refused
-            if error is not lost or error.reason in _SAYS_THAT_IT_WAS_SENT:
-                break
+                return refused, lost
+            pause_seconds = next(pauses, None)
+            if pause_seconds is None or lost.reason in _SAYS_THAT_IT_WAS_SENT:
+                return lost, lost
             await self._sleep(pause_seconds)
-        # After a lost answer no refusal tells that nothing was sent: a credit that is used up now may have been
-        # used up by the very campaign whose confirmation got lost.
-        raise lost or error
 
     def _pauses_after_lost_answers(self) -> Iterator[float]:
         for repetition in range(self._retry.attempts - 1):
             yield min(self._retry.first_wait_seconds * 2.0**repetition, self._retry.max_wait_seconds)
-        yield 0.0
 
 
 def read_draft_ticket(answer: Answer) -> str:
