@@ -6,11 +6,12 @@ From the command line `python -m flows.send_campaign data/campaigns/NAME.yaml`; 
 
 import sys
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import Annotated, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import Field
 
 from flows.parameters import Campaign, CampaignError
 from tasks.blocks import load_credentials
@@ -18,7 +19,7 @@ from tasks.dispatch import hand_over_run
 from tasks.messaging.statuses import MessageStatus
 from tasks.ownership import owned_run
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan, plan_run
-from tasks.prepare import check_audience, prepare_audience
+from tasks.prepare import check_audience, prepare_audience, refresh_suppressions
 from tasks.report import publish_plan, publish_report
 from tasks.resume import find_run_to_resume
 from tasks.stopping import stopping_on_sigterm
@@ -55,7 +56,7 @@ def send_campaign(
     *,
     dry_run: bool = False,
     approve: str | None = None,
-    chunk_size: int = DEFAULT_CHUNK_SIZE,
+    chunk_size: Annotated[int, Field(ge=1)] = DEFAULT_CHUNK_SIZE,
 ) -> RunAccount | Plan:
     """Send a campaign, or resume it where it stopped.
 
@@ -73,17 +74,17 @@ def send_campaign(
         RunStopped: No credit, credentials refused, or the provider is down: the rest is planned.
         CampaignError, CampaignChanged, NotApproved: And the errors of its files: refused, nothing was sent.
     """
-    check_campaign(campaign, needs_credentials=not dry_run)
+    run = check_campaign(campaign, needs_credentials=not dry_run)
     identity = campaign.identity
-    run = find_run_to_resume(identity, campaign.audience.path)
     if run is not None and not dry_run:
         _check_approval(approve, run.digest)
+        refresh_suppressions(run.key, campaign.content.channel, campaign.audience)
         return _hand_over(run.id)
     with TemporaryDirectory(prefix="rollcall-") as directory:
         prepared = prepare_audience(identity, campaign.audience, directory)
         _refuse(campaign, campaign.find_problems(countries=frozenset(prepared.countries)))
         if dry_run:
-            return publish_plan(identity, prepared, chunk_size)
+            return publish_plan(identity, prepared, chunk_size, None if run is None else run.created_at)
         _check_approval(approve, prepared.digest)
         try:
             run_id = plan_run(identity, prepared, chunk_size)
@@ -95,12 +96,19 @@ def send_campaign(
     return _hand_over(run_id)
 
 
-def check_campaign(campaign: Campaign, *, needs_credentials: bool) -> None:
-    """Refuse early and cheaply what cannot be sent: provider rules, credentials, columns, variables."""
+def check_campaign(campaign: Campaign, *, needs_credentials: bool) -> runs.RunRecord | None:
+    """Refuse early and cheaply what cannot be sent: provider rules, credentials, columns, variables.
+
+    Returns:
+        The run that it would resume, if there is one.
+    """
     _refuse(campaign, campaign.find_problems())
     if needs_credentials:
         load_credentials(campaign.provider)
-    check_audience(campaign.identity, campaign.audience)
+    run = find_run_to_resume(campaign.identity, campaign.audience.path)
+    if run is None:  # else everybody is in the ledger, and the file may have gone
+        check_audience(campaign.identity, campaign.audience)
+    return run
 
 
 def _refuse(campaign: Campaign, problems: list[str]) -> None:

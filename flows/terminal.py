@@ -25,9 +25,9 @@ from tasks.datasets.readers import DatasetError
 from tasks.messaging.templates import TemplateError
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
-from tasks.report import STATUS_MEANINGS, describe_content, say_what_was_done
+from tasks.report import STATUS_MEANINGS, describe_content, say_if_planned, say_what_was_done
 from tasks.resume import CampaignChanged
-from tasks.stopping import request_stop
+from tasks.stopping import allow_sending, request_stop
 from tasks.store import runs
 from tasks.store.account import RunAccount
 from tasks.store.session import Ledger, LedgerError
@@ -189,8 +189,12 @@ def show_plan(plan: Plan, console: Console) -> None:
     """What a dry run found, as tables."""
     prepared = plan.prepared
     console.print(f"\n[bold]Plan of {escape(plan.key)}[/] through {plan.provider}: nothing was sent")
+    for sentence in say_if_planned(plan):
+        console.print(f"[bold]{sentence}[/]", soft_wrap=True)
     for fact in (*describe_content(plan.content), *prepared.notes):
         console.print(f"  {escape(fact)}", soft_wrap=True)
+    for warning in plan.warnings:
+        console.print(f"  [yellow]{escape(warning)}[/]", soft_wrap=True)
     columns = Table("meaning", "column", "because", show_edge=False, pad_edge=False)
     for row in prepared.columns:
         columns.add_row(*map(escape, row))
@@ -210,7 +214,7 @@ def show_plan(plan: Plan, console: Console) -> None:
     parts = f"{prepared.parts:,} SMS parts ({encodings}) in " if prepared.parts else ""
     console.print(f"{parts}{plan.requests:,} requests")
     for text in prepared.sample_texts:
-        console.print(f"  [cyan]{escape(text)}[/]", soft_wrap=True)
+        console.print(f"  [cyan]{escape(mask_text(text))}[/]", soft_wrap=True)
     for advice in prepared.advice:
         console.print(f"  [yellow]{escape(advice)}[/]", soft_wrap=True)
     console.print(f"Digest [bold]{prepared.digest}[/]: send exactly this with --approve {prepared.digest}")
@@ -240,6 +244,7 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
     console = Console()
 
     def work() -> ExitCode:
+        allow_sending()
         overrides = {"run_key": options.run_key} if options.run_key else {}
         campaign = read_campaign(options.campaign, **overrides)
         check_campaign(campaign, needs_credentials=not options.dry_run)

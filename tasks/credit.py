@@ -1,13 +1,12 @@
 """Asking for the account's credit before the first request of a run."""
 
-import asyncio
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.connection import connect
 from tasks.providers.base import Balance, Provider
 from tasks.providers.errors import ProviderError
+from tasks.running import run_to_end
 from tasks.store import runs
 from tasks.store.session import Ledger
 
@@ -27,7 +26,7 @@ def check_credit(run_id: int) -> str | None:
         if not connected.capabilities.can_tell_balance:
             return None
         try:
-            balance = asyncio.run(_read(connected.provider))
+            balance = run_to_end(lambda: _read(connected.provider))
         except ProviderError as error:
             return str(error) if error.stops_run else None
     if balance is not None and balance.amount <= 0:

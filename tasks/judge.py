@@ -17,7 +17,7 @@ from tasks.contacts.countries import country_codes
 from tasks.contacts.deduplicate import AddressIndex
 from tasks.contacts.emails import normalise_emails
 from tasks.contacts.phones import normalise_phones
-from tasks.datasets.readers import RowBatch, open_contacts
+from tasks.datasets.readers import DatasetError, RowBatch, open_contacts
 from tasks.messaging.content import Content
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.providers.capabilities import Capabilities
@@ -47,7 +47,7 @@ def read_suppressed_addresses(audience: Audience, channel: Channel) -> "Iterator
     """The addresses of the campaign's suppression file, normalised, in batches.
 
     Raises:
-        DatasetError: The file cannot be read.
+        DatasetError: The file cannot be read, or a row of it cannot.
         ColumnError: It has no column with addresses.
     """
     if audience.suppressions is None:
@@ -57,6 +57,7 @@ def read_suppressed_addresses(audience: Audience, channel: Channel) -> "Iterator
         columns = recognise_columns(file.header, overrides={}, needed=needed)
         for batch in file.batches():
             found = normalise_addresses(columns.extract(batch.frame), channel, audience.default_country)
+            _refuse_unreadable(audience.suppressions, found, batch.torn)
             yield found.loc[found["address"] != "", "address"]
 
 
@@ -66,6 +67,19 @@ def _address_by_code(found: pd.DataFrame, codes: "pd.Series[str]") -> pd.DataFra
     found.loc[rows, "address"] = codes.loc[rows].map(external_address)
     found.loc[rows, ["reason", "detail"]] = ""
     return found
+
+
+def _refuse_unreadable(path: str, found: pd.DataFrame, torn: pd.DataFrame) -> None:
+    """Somebody who asked not to be contacted must not be written to because of how his number is spelled."""
+    reasons = [ExclusionReason.INVALID_ADDRESS.value, ExclusionReason.DAMAGED_ADDRESS.value]
+    unreadable = found.loc[found["reason"].isin(reasons), "detail"]
+    examples = [f"row {row}: {detail}" for row, detail in unreadable.head(3).items()]
+    examples += [str(detail) for detail in torn["detail"].head(3)]
+    if examples:
+        raise DatasetError(
+            f"{path}: {len(unreadable) + len(torn)} rows cannot be read as addresses, so their owners could not "
+            f"be left out ({'; '.join(examples)}); correct them, or give audience.default_country"
+        )
 
 
 class _Verdicts:
@@ -119,6 +133,8 @@ class AudienceJudge:
         self._suppressed = suppressed
         self._ledger = ledger
         self._seen = AddressIndex()
+        self.late_refusals: dict[str, tuple[ExclusionReason, str]] = {}
+        """Addresses that a later row says no for: their messages, if there are any, have to be withdrawn."""
 
     def judge(self, batch: RowBatch) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Decide about one batch.
@@ -136,6 +152,7 @@ class AudienceJudge:
         why = cells["eligibility_detail"]
         verdicts.exclude(cells.index[disabled], ExclusionReason.DISABLED, why)
         verdicts.exclude(cells.index[opted_out], ExclusionReason.OPTED_OUT, why)
+        self._remember_late_refusals(found["address"], disabled, opted_out, why, verdicts)
         known = self._look_up(found["address"], verdicts)
         self._exclude_unsupported_countries(found["country"], verdicts)
         open_rows = verdicts.open_rows
@@ -184,6 +201,21 @@ class AudienceJudge:
             ExclusionReason.DUPLICATE,
             "the same address as row " + earlier.astype("int64").astype(str),
         )
+
+    def _remember_late_refusals(
+        self,
+        addresses: "pd.Series[str]",
+        disabled: "pd.Series[bool]",
+        opted_out: "pd.Series[bool]",
+        why: "pd.Series[str]",
+        verdicts: _Verdicts,
+    ) -> None:
+        """Rows that repeat an address and say no: the first row wins in everything but consent."""
+        repeats = verdicts.reason == ExclusionReason.DUPLICATE.value
+        for flags, reason in ((opted_out, ExclusionReason.OPTED_OUT), (disabled, ExclusionReason.DISABLED)):
+            for row in addresses.index[repeats & flags]:
+                said = f"row {row} has the same address, and there {why[row]}"
+                self.late_refusals.setdefault(addresses[row], (reason, said))
 
     def _look_up(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> set[str]:
         """Ask the ledger and the suppression file; returns the addresses of known contacts."""

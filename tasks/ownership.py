@@ -1,12 +1,17 @@
 """Being the one process that sends a run, from taking it to giving it back."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from tasks.store import runs
 from tasks.store.session import Ledger
+
+log = logging.getLogger(__name__)
 
 _HEARTBEAT_SECONDS = runs.LEASE.total_seconds() / 4
 
@@ -61,5 +66,8 @@ def owned_run(run_id: int) -> Iterator[Ownership]:
 
 def _keep_lease(ledger: Ledger, run_id: int, owner: str, given_back: threading.Event) -> None:
     while not given_back.wait(_HEARTBEAT_SECONDS):
-        with ledger.writing() as connection:
-            runs.renew_lease(connection, run_id, owner)
+        try:
+            with ledger.writing() as connection:
+                runs.renew_lease(connection, run_id, owner)
+        except SQLAlchemyError as error:  # the next beat may get through; whoever records notices a lost run
+            log.warning("no sign of life could be given for run %s: %s", run_id, type(error).__name__)

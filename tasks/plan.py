@@ -1,6 +1,8 @@
 """From a prepared audience to the ledger: the run, its chunks, messages and exclusions, in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,8 @@ class Plan:
     Attributes:
         key: The run's key.
         requests: How many requests it would take.
+        warnings: What the provider would do otherwise than one might expect.
+        planned_at: When this campaign was planned for real; None when it was not.
     """
 
     key: str
@@ -37,6 +41,8 @@ class Plan:
     content: Content
     prepared: PreparedAudience
     requests: int
+    planned_at: datetime | None = None
+    warnings: Sequence[str] = ()
 
 
 @task(name="plan run", cache_policy=NO_CACHE, persist_result=False)

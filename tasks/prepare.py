@@ -19,12 +19,13 @@ from tasks.contacts.columns import ColumnMap, Meaning, recognise_columns
 from tasks.contacts.deduplicate import AddressIndex
 from tasks.contacts.masking import mask_address, mask_text
 from tasks.datasets.readers import DatasetError, open_contacts
-from tasks.datasets.spool import SpoolWriter
+from tasks.datasets.spool import SpoolWriter, withdraw_messages
 from tasks.identity import RunIdentity
 from tasks.judge import AudienceJudge, read_suppressed_addresses
 from tasks.messaging.content import Content
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
+from tasks.store import registry
 from tasks.store.session import Ledger
 
 _EXAMPLES_PER_REASON = 3
@@ -77,6 +78,17 @@ class PreparedAudience:
         self.messages += len(messages)
         self.countries.update(messages["country"].fillna("").tolist())
         self.parts += int(messages["parts"].sum())
+        self._count_exclusions(exclusions)
+
+    def withdraw(self, withdrawn: pd.DataFrame) -> None:
+        """Count messages as exclusions that were counted as messages."""
+        self.messages -= len(withdrawn)
+        self.parts -= int(withdrawn["parts"].sum())
+        self.countries.subtract(withdrawn["country"].fillna("").tolist())
+        self.countries = +self.countries
+        self._count_exclusions(withdrawn)
+
+    def _count_exclusions(self, exclusions: pd.DataFrame) -> None:
         for reason, rows in exclusions.groupby("reason", sort=False):
             word = ExclusionReason(str(reason))
             self.exclusions[word] += len(rows)
@@ -143,6 +155,10 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             prepared.count(messages, exclusions)
             for frame in (messages[["row_number", "address", "variables"]], exclusions):
                 digest.update(frame.to_csv(index=False).encode())
+    if judge.late_refusals:
+        withdrawn = withdraw_messages(Path(directory), judge.late_refusals)
+        prepared.withdraw(withdrawn)
+        digest.update(withdrawn[["row_number", "reason"]].to_csv(index=False).encode())
     if not prepared.rows_read:
         raise DatasetError(f"{audience.path} has a header but no rows: there is nobody to send to")
     prepared.encodings = composer.encodings
@@ -150,6 +166,21 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
     prepared.sample_texts = composer.sample_texts
     prepared.digest = digest.hexdigest()[:16]
     return prepared
+
+
+@task(name="refresh suppressions", cache_policy=NO_CACHE, persist_result=False)
+def refresh_suppressions(run_key: str, channel: Channel, audience: Audience) -> None:
+    """Put the suppression file into the ledger once more, before a run goes on: it may have grown since planning.
+
+    Raises:
+        DatasetError, ColumnError: It cannot be read; then the run must not go on.
+    """
+    with Ledger() as ledger:
+        for addresses in read_suppressed_addresses(audience, channel):
+            with ledger.writing() as connection:
+                registry.add_suppressions(
+                    connection, channel, addresses, reason="opted_out", source=f"file of {run_key}"
+                )
 
 
 def check_audience(identity: RunIdentity, audience: Audience) -> None:

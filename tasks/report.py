@@ -10,6 +10,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from tasks.contacts.masking import mask_text
 from tasks.datasets.spool import Spool
 from tasks.identity import RunIdentity
 from tasks.messaging.content import Content
@@ -55,11 +56,14 @@ def publish_report(run_id: int, handed_over_before: int) -> RunAccount:
 
 
 @task(name="publish plan", cache_policy=NO_CACHE, persist_result=False)
-def publish_plan(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int) -> Plan:
+def publish_plan(
+    identity: RunIdentity, prepared: PreparedAudience, chunk_size: int, planned_at: datetime | None = None
+) -> Plan:
     """Say what a prepared audience would become, and publish it as an artifact of the flow run."""
     requests = count_requests(Spool(Path(prepared.directory)).text_keys(), chunk_size, identity.capabilities)
     key = run_key_of(identity.name, identity.run_key)
-    plan = Plan(key, identity.provider, identity.content, prepared, requests)
+    warnings = identity.adapter.find_warnings(identity.content, identity.provider_options)
+    plan = Plan(key, identity.provider, identity.content, prepared, requests, planned_at, warnings)
     create_markdown_artifact(
         plan_as_markdown(plan),
         key="rollcall-plan",
@@ -129,6 +133,17 @@ def account_as_markdown(account: RunAccount) -> str:
     return "\n\n".join(sections)
 
 
+def say_if_planned(plan: Plan) -> list[str]:
+    """What becomes of the plan when there is a run under this key already."""
+    if plan.planned_at is None:
+        return []
+    when = f"{plan.planned_at:%Y-%m-%d %H:%M} UTC"
+    return [
+        f"Planned already, on {when}: without --dry-run that run is resumed, and nobody gets a second message.",
+        "To send the campaign again, give it another run key.",
+    ]
+
+
 _WAY_OUT = re.compile(r"\b(stop|unsubscribe|opt.?out|abmelden|baja|avregistrera)", re.IGNORECASE)
 
 
@@ -158,9 +173,10 @@ def plan_as_markdown(plan: Plan) -> str:
     prepared = plan.prepared
     sections = [
         f"# Plan of {plan.key} through {plan.provider}: nothing was sent",
+        *say_if_planned(plan),
         f"Digest `{prepared.digest}`: send exactly this with `--approve {prepared.digest}`.",
         f"**{prepared.rows_read:,} rows read = {prepared.messages:,} messages + {prepared.excluded:,} excluded**",
-        "\n".join(f"- {_plain(fact)}" for fact in describe_content(plan.content)),
+        "\n".join(f"- {_plain(fact)}" for fact in (*describe_content(plan.content), *plan.warnings)),
         f"{prepared.parts:,} SMS parts in {plan.requests:,} requests.",
         "## Excluded rows",
         _table(("reason", "rows"), ((reason, f"{n:,}") for reason, n in prepared.exclusions.most_common())),
@@ -172,7 +188,7 @@ def plan_as_markdown(plan: Plan) -> str:
         "## Countries",
         _table(("country", "messages"), ((c or "unknown", f"{n:,}") for c, n in prepared.countries.most_common())),
         "## Texts, for example",
-        "\n".join(f"- {_plain(text)}" for text in prepared.sample_texts),
+        "\n".join(f"- {_plain(mask_text(text))}" for text in prepared.sample_texts),
         "## How the file was read",
         "\n".join(f"- {_plain(note)}" for note in prepared.notes),
         _table(("meaning", "column", "because"), prepared.columns),

@@ -5,7 +5,7 @@ them apart, and lets a dry run do everything but the writing.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _MESSAGES = pa.schema(
@@ -69,6 +70,32 @@ class SpoolWriter:
         self._suppressions.write_table(pa.Table.from_pandas(frame, schema=_SUPPRESSIONS, preserve_index=False))
 
 
+def withdraw_messages(directory: Path, refusals: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+    """Turn messages of a closed spool into exclusions.
+
+    Args:
+        directory: Where the spool lies.
+        refusals: Reason and detail by address.
+
+    Returns:
+        The withdrawn messages, with columns `reason` and `detail`.
+    """
+    source, kept = directory / "messages.parquet", directory / "kept.parquet"
+    withdrawn = []
+    with pq.ParquetFile(source) as file, pq.ParquetWriter(kept, _MESSAGES) as writer:
+        for batch in file.iter_batches():
+            is_refused = pc.is_in(batch["address"], value_set=pa.array(list(refusals), pa.string()))
+            writer.write_batch(batch.filter(pc.invert(is_refused)))
+            withdrawn.append(batch.filter(is_refused).to_pandas())
+    kept.replace(source)
+    frame: pd.DataFrame = pd.concat([_MESSAGES.empty_table().to_pandas(), *withdrawn])
+    frame["reason"] = [refusals[address][0] for address in frame["address"]]
+    frame["detail"] = [refusals[address][1] for address in frame["address"]]
+    late = pa.Table.from_pandas(frame, schema=_EXCLUSIONS, preserve_index=False)
+    pq.write_table(late, directory / "late_exclusions.parquet")
+    return frame
+
+
 class Spool:
     """A written spool."""
 
@@ -91,7 +118,9 @@ class Spool:
 
     def exclusions(self) -> Iterator[list[dict[str, Any]]]:
         """Exclusions in batches."""
-        return self._rows("exclusions")
+        yield from self._rows("exclusions")
+        if (self._directory / "late_exclusions.parquet").exists():
+            yield from self._rows("late_exclusions")
 
     def suppressions(self) -> Iterator[list[str]]:
         """Suppressed addresses in batches."""

@@ -5,7 +5,7 @@ takes messages. Class constants (`name`, `capabilities`, the pydantic models) ca
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
@@ -187,6 +187,10 @@ class Provider(ABC):
         Raises:
             ProviderError: The request as a whole got no accepting answer; the class says whether it was sent.
         """
+
+    def use_stop_check(self, is_stopped: Callable[[], bool]) -> None:
+        """Let no further request begin once this says so; one that has begun is waited for."""
+        self._client.use_stop_check(is_stopped)
 
     def use_pace(self, pace: Turns) -> None:
         """Let requests begin when this says so, instead of at a pace of this process alone."""

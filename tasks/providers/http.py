@@ -52,6 +52,7 @@ cost grows with its size. CPU a request on loopback, answers after 50 ms, 8 and 
 The transports alone are also all that is wanted: AsyncClient adds redirects, cookies, and a log line at INFO with
 the URL, which in look-ups holds the phone number."""
 
+_STOP_CHECK_SECONDS = 0.25
 KEEPALIVE_SECONDS = 2.0
 """How long an idle connection is kept. Servers close theirs after 5 s (uvicorn, Node.js) or later, and a request
 that crosses such a close on the wire gets no answer and has to count as possibly sent. Closing first avoids the
@@ -89,6 +90,10 @@ class RetryPolicy:
     first_wait_seconds: float = 1.0
     max_wait_seconds: float = 30.0
     max_total_seconds: float = 120.0
+
+
+def _never() -> bool:
+    return False
 
 
 class HttpClient:
@@ -135,6 +140,7 @@ class HttpClient:
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._clock = clock
+        self._is_stopped: Callable[[], bool] = _never
         self._pace: Turns | None = (
             Pace(max_requests_per_second, sleep=sleep, clock=clock) if max_requests_per_second else None
         )
@@ -145,6 +151,10 @@ class HttpClient:
         for slot in range(max_requests_in_flight):
             self._slots.put_nowait(self._transports[slot % len(self._transports)])
         self._open = AsyncExitStack()
+
+    def use_stop_check(self, is_stopped: Callable[[], bool]) -> None:
+        """Let no further request begin, and no further wait go on, once this says so."""
+        self._is_stopped = is_stopped
 
     def use_pace(self, pace: Turns) -> None:
         """Let requests begin when this says so."""
@@ -208,11 +218,11 @@ class HttpClient:
         try:
             started = self._clock()
             retrying = AsyncRetrying(
-                retry=retry_if_exception(lambda error: isinstance(error, ProviderError) and error.retryable),
+                retry=retry_if_exception(self._may_be_tried_again),
                 wait=self._wait_seconds,
                 stop=lambda state: self._is_enough(state, started),
                 before_sleep=self._log_retry,
-                sleep=self._sleep,
+                sleep=self._sleep_unless_stopped,
                 reraise=True,
             )
             return await retrying(self._attempt, transport, request, classify or classify_by_status)
@@ -240,6 +250,8 @@ class HttpClient:
         # Raised from a frame without the raw answer: not even a traceback with local variables shows it.
         if self._pace is not None:
             await self._pace.wait_for_turn()
+        if self._is_stopped():
+            raise ProviderUnreachable("stopped before it was sent", reason="stopped")
         outcome = await self._exchange(transport, build_request, classify)
         if isinstance(outcome, ProviderError):
             raise outcome
@@ -288,6 +300,17 @@ class HttpClient:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
         return text
+
+    def _may_be_tried_again(self, error: BaseException) -> bool:
+        return isinstance(error, ProviderError) and error.retryable and not self._is_stopped()
+
+    async def _sleep_unless_stopped(self, seconds: float) -> None:
+        if self._is_stopped is _never:
+            await self._sleep(seconds)
+            return
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0 and not self._is_stopped():
+            await self._sleep(min(left, _STOP_CHECK_SECONDS))
 
     def _wait_seconds(self, state: RetryCallState) -> float:
         backoff = min(

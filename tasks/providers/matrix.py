@@ -11,6 +11,7 @@ _FACTS: tuple[tuple[str, Callable[[Capabilities], str]], ...] = (
     ("own text for each recipient", lambda can: _yes(can.personalises_per_recipient)),
     ("longest text, characters", lambda can: _number(can.max_text_chars)),
     ("contacts by the list's own key", lambda can: _yes(can.addresses_external_codes)),
+    ("marketing and transactional told apart", lambda can: _yes(can.can_mark_purpose)),
     ("delivery: can be asked", lambda can: _yes(can.can_poll_status)),
     ("delivery: calls back", lambda can: _yes(can.pushes_status)),
     ("echoes our reference", lambda can: _yes(can.accepts_reference)),

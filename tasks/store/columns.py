@@ -33,16 +33,16 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Money(TypeDecorator[Decimal]):
-    """An amount in the account's currency, to eight decimal places.
+    """An amount in the account's currency, to eight decimal places, as large as a provider says.
 
     SQLite has no decimal type and SQLAlchemy warns about it: it gets a REAL, exact to 15 digits.
     """
 
-    impl = Numeric(18, 8)
+    impl = Numeric()
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        stored_as: TypeEngine[Any] = Float() if dialect.name == "sqlite" else Numeric(18, 8)
+        stored_as: TypeEngine[Any] = Float() if dialect.name == "sqlite" else Numeric()
         return dialect.type_descriptor(stored_as)
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | float | None:

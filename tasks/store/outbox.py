@@ -16,6 +16,7 @@ from tasks.store.registry import suppression_applies
 from tasks.store.tables import (
     Chunk,
     ChunkState,
+    Contact,
     Message,
     ProviderRequest,
     RequestState,
@@ -26,6 +27,8 @@ from tasks.store.tables import (
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
 _REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
+_STATUS = _MESSAGE.c.status.type
+_CONTACT = Contact.__table__  # type: ignore[attr-defined]  # the same
 _SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # the same
 
 
@@ -58,7 +61,7 @@ class Claim:
     Attributes:
         message_ids: Now `sending`, and ours.
         request_ids: Id in the ledger of each opened request, by reference.
-        withdrawn: How many were cancelled because their address was suppressed since they were planned.
+        withdrawn: How many were cancelled because their address was suppressed or disabled since planning.
     """
 
     message_ids: frozenset[int]
@@ -68,9 +71,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class RecordedOutcome:
-    """What became of one claimed message. `planned` means that it surely was not sent."""
+    """What became of one claimed message. `planned` means that it surely was not sent.
+
+    Attributes:
+        attempt: Which claim of the message this is about, from 1.
+    """
 
     message_id: int
+    attempt: int
     status: MessageStatus
     provider_message_id: str | None = None
     raw_status: str | None = None
@@ -166,7 +174,7 @@ def claim_messages(
 ) -> Claim:
     """Commit the intent to send, just before it is sent.
 
-    Opt-outs are checked once more: an address suppressed since planning gets nothing.
+    Consent is checked once more: an address suppressed, or a contact disabled, since planning gets nothing.
 
     Args:
         connection: A writing transaction, committed by the caller before any request leaves.
@@ -186,6 +194,12 @@ def claim_messages(
             exists().where(_SUPPRESSION.c.address == _MESSAGE.c.address, suppression_applies(channel, purpose)),
         )
         .values(status=MessageStatus.CANCELLED, reason="opted_out", status_at=now)
+    ).rowcount
+    key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
+    withdrawn += connection.execute(
+        update(_MESSAGE)
+        .where(ours, exists().where(key == _MESSAGE.c.address, _CONTACT.c.enabled.is_(False)))
+        .values(status=MessageStatus.CANCELLED, reason="disabled", status_at=now)
     ).rowcount
     claimed = frozenset(
         connection.execute(
@@ -225,6 +239,12 @@ _RECORD_OUTCOME = (
     .where(
         _MESSAGE.c.id == bindparam("message_id"),
         or_(_MESSAGE.c.status == MessageStatus.SENDING, _MESSAGE.c.status == MessageStatus.UNKNOWN),
+        # "Surely not sent" is true of one attempt. If somebody else has claimed the message since, his request is
+        # under way, and it must not become claimable once more.
+        or_(
+            bindparam("new_status", type_=_STATUS) != MessageStatus.PLANNED,
+            _MESSAGE.c.attempts == bindparam("attempt"),
+        ),
     )
     .values(
         status=bindparam("new_status"),
@@ -248,10 +268,11 @@ def record_outcomes(
     rows = [
         {
             "message_id": outcome.message_id,
+            "attempt": outcome.attempt,
             "new_status": outcome.status,
-            "new_provider_message_id": outcome.provider_message_id,
-            "new_raw_status": outcome.raw_status,
-            "new_reason": outcome.reason,
+            "new_provider_message_id": _storable(outcome.provider_message_id),
+            "new_raw_status": _storable(outcome.raw_status),
+            "new_reason": _storable(outcome.reason),
             "new_cost": outcome.cost,
             "now": now,
         }
@@ -267,18 +288,21 @@ def record_outcomes(
             .where(_REQUEST.c.id == request.request_id)
             .values(
                 state=request.state,
-                ticket=request.ticket,
+                ticket=_storable(request.ticket),
                 accepted_count=request.accepted_count,
                 total_cost=request.total_cost,
                 residual_credit=request.residual_credit,
-                error=request.error,
+                error=_storable(request.error),
                 finished_at=now,
             )
         )
 
 
-def release_chunk(connection: Connection, chunk_id: int, *, error: str | None = None) -> ChunkState:
-    """Give a chunk back: `done` when nothing of it is left to hand over, else `planned` for the next try."""
+def release_chunk(connection: Connection, chunk_id: int, owner: str, *, error: str | None = None) -> ChunkState:
+    """Give a chunk back: `done` when nothing of it is left to hand over, else `planned` for the next try.
+
+    A chunk that somebody else has taken over meanwhile stays his.
+    """
     left = connection.execute(
         select(func.count())
         .select_from(_MESSAGE)
@@ -292,10 +316,15 @@ def release_chunk(connection: Connection, chunk_id: int, *, error: str | None = 
     ).scalars()
     connection.execute(
         update(_CHUNK)
-        .where(_CHUNK.c.id == chunk_id)
-        .values(state=state, claimed_by=None, error=error, provider_ticket=" ".join(tickets) or None)
+        .where(_CHUNK.c.id == chunk_id, _CHUNK.c.claimed_by == owner)
+        .values(state=state, claimed_by=None, error=_storable(error), provider_ticket=" ".join(tickets) or None)
     )
     return state
+
+
+def _storable(text: str | None) -> str | None:
+    """What a provider said, as PostgreSQL takes it: without NUL."""
+    return text.replace("\0", "") if text else text
 
 
 def _count_handled(connection: Connection, chunk_id: int, handled: int) -> None:

@@ -6,6 +6,8 @@ import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
@@ -13,11 +15,22 @@ from sqlalchemy.exc import IntegrityError
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.session import LedgerError
-from tasks.store.tables import CampaignRun, Chunk, ChunkState, Exclusion, Message, RunState, utc_now
+from tasks.store.tables import (
+    CampaignRun,
+    Chunk,
+    ChunkState,
+    Exclusion,
+    Message,
+    ProviderRequest,
+    RequestState,
+    RunState,
+    utc_now,
+)
 
 _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # the same
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
+_REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
 _EXCLUSION = Exclusion.__table__  # type: ignore[attr-defined]  # the same
 
 LEASE = timedelta(seconds=60)
@@ -198,8 +211,23 @@ def check_balance(connection: Connection, run: RunRecord) -> None:
 
 
 def process_name() -> str:
-    """This process as the ledger names it: host:pid:nonce."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    """This process as the ledger names it: host:pid:nonce.
+
+    The host is named with its boot and its process namespace where the system tells them: two containers can share
+    a host name, and then a pid of one says nothing about the other.
+    """
+    return f"{_host_name()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@cache
+def _host_name() -> str:
+    marks = []
+    try:
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8])
+        marks.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    except OSError:  # not a Linux
+        pass
+    return "-".join([socket.gethostname().replace(":", "_"), *marks])
 
 
 def acquire_run(connection: Connection, run_id: int, owner: str) -> None:
@@ -227,16 +255,17 @@ def acquire_run(connection: Connection, run_id: int, owner: str) -> None:
     )
 
 
-def renew_lease(connection: Connection, run_id: int, owner: str) -> None:
-    """Show a sign of life."""
-    connection.execute(
+def renew_lease(connection: Connection, run_id: int, owner: str) -> bool:
+    """Show a sign of life; False when the run is not ours any more."""
+    renewed = connection.execute(
         update(_RUN).where(_RUN.c.id == run_id, _RUN.c.owner == owner).values(lease_until=utc_now() + LEASE)
     )
+    return bool(renewed.rowcount)
 
 
 def _died_on_this_host(owner: str) -> bool:
     host, pid, _ = owner.split(":")
-    if host != socket.gethostname():
+    if host != _host_name():
         return False
     try:
         os.kill(int(pid), 0)
@@ -260,6 +289,11 @@ def settle_abandoned(connection: Connection, run_id: int) -> int:
         .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.status == MessageStatus.SENDING)
         .values(status=MessageStatus.UNKNOWN, reason="interrupted", status_at=utc_now())
     ).rowcount
+    connection.execute(
+        update(_REQUEST)
+        .where(_REQUEST.c.run_id == run_id, _REQUEST.c.state == RequestState.OPEN)
+        .values(state=RequestState.UNKNOWN, error="interrupted", finished_at=utc_now())
+    )
     connection.execute(
         update(_CHUNK)
         .where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.CLAIMED)
@@ -289,7 +323,7 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
             lease_until=None,
             state=state,
             error=error,
-            finished_at=utc_now() if state is RunState.FINISHED else None,
+            finished_at=func.coalesce(_RUN.c.finished_at, utc_now()) if state is RunState.FINISHED else None,
         )
     )
     return state

@@ -11,7 +11,10 @@ from typing import Any, Self
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-DEFAULT_DATABASE_URL = "sqlite:///data/rollcall.db"
+DEFAULT_DATABASE_URL = f"sqlite:///{Path(__file__).parents[2] / 'data' / 'rollcall.db'}"
+"""`data/rollcall.db` beside the code, not in the current folder: started from another folder, a campaign would
+find no ledger, and be sent again."""
+
 _BUSY_SECONDS = 60.0
 
 
@@ -46,6 +49,9 @@ class Ledger:
                 f"the database {self.shown_url} cannot be opened: {' '.join(str(why).split())}. "
                 "Check ROLLCALL_DATABASE_URL and that the place can be written."
             ) from None
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -100,10 +106,13 @@ def _make_engine(url: str) -> Engine:
             "Examples: sqlite:///data/rollcall.db, postgresql://user:password@host/rollcall"
         ) from None
     match parsed.get_backend_name():
+        # Parameters stay hidden in errors: they are addresses and names, and errors end up in logs.
         case "postgresql":
-            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            return create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+            )
         case "sqlite":
-            engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+            engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite_connection)
             event.listen(engine, "begin", _begin_sqlite_transaction)
             return engine

@@ -140,7 +140,7 @@ class ProviderRequest(SQLModel, table=True):
     state: RequestState = Field(sa_type=Word(RequestState))
     size: int
     ticket: str | None = Field(default=None, index=True)
-    accepted_count: int | None = None
+    accepted_count: int | None = Field(default=None, sa_type=BigInteger)
     total_cost: Decimal | None = Field(default=None, sa_type=Money)
     residual_credit: Decimal | None = Field(default=None, sa_type=Money)
     started_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
@@ -157,16 +157,14 @@ class Message(SQLModel, table=True):
     run_id: int = Field(foreign_key="campaign_run.id")
     reference: str = Field(unique=True, max_length=40, description="What the provider is told.")
     row_number: int = Field(sa_column=Column(BigInteger, nullable=False), description="The header is row 1.")
-    address: str = Field(max_length=320, description="E.164 or e-mail address.")
+    address: str = Field(description="E.164 or e-mail; `external:` and a code where only the provider knows it.")
     country: str | None = Field(default=None, max_length=2, description="ISO 3166-1 alpha-2 of a phone number.")
     status: MessageStatus = Field(sa_type=Word(MessageStatus))
-    reason: str | None = Field(default=None, max_length=64)
-    raw_status: str | None = Field(default=None, max_length=200, description="The provider's own word.")
+    reason: str | None = None
+    raw_status: str | None = Field(default=None, description="The provider's own word.")
     provider: str = Field(max_length=50)
-    provider_message_id: str | None = Field(default=None, max_length=100)
-    external_code: str | None = Field(
-        default=None, max_length=200, description="The list's own key of the contact."
-    )
+    provider_message_id: str | None = None
+    external_code: str | None = Field(default=None, description="The list's own key of the contact.")
     parts: int | None = Field(default=None, description="SMS segments, counted before sending.")
     cost: Decimal | None = Field(default=None, sa_type=Money)
     chunk_id: int = Field(foreign_key="chunk.id", index=True)
@@ -196,13 +194,13 @@ class Contact(SQLModel, table=True):
     """The registry of known contacts."""
 
     id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
-    external_code: str | None = Field(default=None, max_length=200, index=True)
+    external_code: str | None = Field(default=None, index=True)
     phone: str | None = Field(default=None, max_length=20, index=True, description="E.164.")
     email: str | None = Field(default=None, max_length=320, index=True)
     first_name: str | None = None
     last_name: str | None = None
     country: str | None = Field(default=None, max_length=2)
-    timezone: str | None = Field(default=None, max_length=64, description="IANA name.")
+    timezone: str | None = Field(default=None, description="IANA name.")
     enabled: bool = True
     fields: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
@@ -219,7 +217,7 @@ class Suppression(SQLModel, table=True):
     address: str = Field(max_length=320)
     scope: SuppressionScope = Field(sa_type=Word(SuppressionScope))
     reason: str = Field(max_length=200)
-    source: str = Field(max_length=200, description="Where it came from: a file, a callback, a person.")
+    source: str = Field(description="Where it came from: a file, a callback, a person.")
     effective_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
 
 

@@ -186,7 +186,7 @@ def test_the_second_time_sends_nothing_and_a_changed_text_is_refused(command, sa
 
 
 def test_messages_that_need_attention_end_with_1(command, sandbox):
-    sandbox.switch(octopush={"respond": ["lose_after"]})
+    sandbox.switch(octopush={"respond": ["normal", "lose_after"]})  # credit is asked for first
     code, printed = command()
     assert code == 1
     assert "unknown" in printed

@@ -92,10 +92,13 @@ def test_a_request_is_in_the_ledger_before_it_leaves_and_its_ticket_after_it_ret
         outbox.record_outcomes(
             connection,
             chunk,
-            [RecordedOutcome(m.id, MessageStatus.ACCEPTED, "sms_1", cost=Decimal("0.0525")) for m in messages],
+            [
+                RecordedOutcome(m.id, m.attempts + 1, MessageStatus.ACCEPTED, "sms_1", cost=Decimal("0.0525"))
+                for m in messages
+            ],
             [RecordedRequest(request_id, RequestState.ACCEPTED, "sms_1", 3, Decimal("0.1575"), Decimal(10))],
         )
-        assert outbox.release_chunk(connection, chunk) is ChunkState.DONE
+        assert outbox.release_chunk(connection, chunk, "me") is ChunkState.DONE
     assert rows(ledger, "SELECT state, ticket, accepted_count FROM provider_request") == [("accepted", "sms_1", 3)]
     assert rows(ledger, "SELECT DISTINCT status, provider_message_id FROM message") == [("accepted", "sms_1")]
     assert rows(ledger, "SELECT state, provider_ticket FROM chunk") == [("done", "sms_1")]
@@ -110,7 +113,9 @@ def test_an_answer_does_not_undo_a_receipt_that_came_before_it(ledger, plan):
         (message,) = outbox.planned_messages(connection, chunk)
         claim(connection, run, chunk, [message])
         connection.execute(text("UPDATE message SET status = 'delivered'"))
-        outbox.record_outcomes(connection, chunk, [RecordedOutcome(message.id, MessageStatus.ACCEPTED)])
+        outbox.record_outcomes(
+            connection, chunk, [RecordedOutcome(message.id, message.attempts + 1, MessageStatus.ACCEPTED)]
+        )
     assert rows(ledger, "SELECT status FROM message") == [("delivered",)]
 
 
@@ -120,7 +125,9 @@ def test_a_message_that_surely_was_not_sent_can_be_claimed_again(ledger, plan):
         with ledger.writing() as connection:
             (message,) = outbox.planned_messages(connection, chunk)
             assert claim(connection, run, chunk, [message]).message_ids == {message.id}
-            outbox.record_outcomes(connection, chunk, [RecordedOutcome(message.id, MessageStatus.PLANNED)])
+            outbox.record_outcomes(
+                connection, chunk, [RecordedOutcome(message.id, message.attempts + 1, MessageStatus.PLANNED)]
+            )
         assert rows(ledger, "SELECT attempts FROM message") == [(attempt,)]
 
 
@@ -150,4 +157,71 @@ def test_an_abandoned_request_is_never_claimed_again(ledger, plan):
         runs.settle_abandoned(connection, run.id)
         assert outbox.claim_chunk(connection, chunk, "other")
         assert outbox.planned_messages(connection, chunk) == []
-        assert outbox.release_chunk(connection, chunk) is ChunkState.DONE
+        assert outbox.release_chunk(connection, chunk, "other") is ChunkState.DONE
+
+
+def test_a_stalled_senders_not_sent_does_not_free_a_message_that_another_is_sending(ledger, plan):
+    run, (chunk,) = plan(1)
+    with ledger.writing() as connection:
+        (first,) = outbox.planned_messages(connection, chunk)
+        claim(connection, run, chunk, [first])
+        connection.execute(text("UPDATE message SET status = 'planned'"))  # the operator says: send it again
+        (second,) = outbox.planned_messages(connection, chunk)
+        claim(connection, run, chunk, [second])
+        outbox.record_outcomes(
+            connection, chunk, [RecordedOutcome(first.id, first.attempts + 1, MessageStatus.PLANNED)]
+        )
+    assert rows(ledger, "SELECT status, attempts FROM message") == [("sending", 2)]
+
+
+def test_a_contact_that_was_disabled_after_planning_gets_nothing(ledger, plan):
+    run, (chunk,) = plan(2)
+    with ledger.writing() as connection:
+        messages = outbox.planned_messages(connection, chunk)
+        registry.add_contacts(connection, [{"phone": messages[0].address, "enabled": False, "fields": {}}])
+        got = claim(connection, run, chunk, messages)
+    assert got.message_ids == {messages[1].id}
+    assert rows(ledger, "SELECT status, reason FROM message WHERE status = 'cancelled'") == [
+        ("cancelled", "disabled")
+    ]
+
+
+def test_a_chunk_that_another_took_over_stays_his(ledger, plan):
+    run, (chunk,) = plan(1)
+    with ledger.writing() as connection:
+        outbox.claim_chunk(connection, chunk, "dead")
+        runs.settle_abandoned(connection, run.id)
+        outbox.claim_chunk(connection, chunk, "alive")
+        outbox.release_chunk(connection, chunk, "dead")
+    assert rows(ledger, "SELECT state, claimed_by FROM chunk") == [("claimed", "alive")]
+
+
+def test_whatever_a_provider_says_can_be_recorded(ledger, plan):
+    run, (chunk,) = plan(1)
+    with ledger.writing() as connection:
+        (message,) = outbox.planned_messages(connection, chunk)
+        got = claim(connection, run, chunk, [message], [RequestToOpen("abc-2-1", [message.id])])
+        outbox.record_outcomes(
+            connection,
+            chunk,
+            [
+                RecordedOutcome(
+                    message.id, 1, MessageStatus.REJECTED, "i" * 5_000, "w\0" * 500, "r" * 500, Decimal("1e12")
+                )
+            ],
+            [
+                RecordedRequest(
+                    got.request_ids["abc-2-1"], RequestState.ACCEPTED, "t\0", 10**12, Decimal("1e13"), Decimal(-1)
+                )
+            ],
+        )
+    assert rows(ledger, "SELECT status FROM message") == [("rejected",)]
+
+
+def test_what_a_dead_process_left_open_is_unknown_for_its_request_too(ledger, plan):
+    run, (chunk,) = plan(1)
+    with ledger.writing() as connection:
+        (message,) = outbox.planned_messages(connection, chunk)
+        claim(connection, run, chunk, [message], [RequestToOpen("abc-2-1", [message.id])])
+        runs.settle_abandoned(connection, run.id)
+    assert rows(ledger, "SELECT state FROM provider_request") == [("unknown",)]

@@ -1,4 +1,3 @@
-import socket
 from datetime import timedelta
 
 import pytest
@@ -58,7 +57,9 @@ def test_a_run_is_taken_over_when_its_lease_has_passed(ledger, plan):
 def test_a_run_is_taken_over_at_once_when_its_process_died_on_this_host(ledger, plan):
     run, _ = plan(3)
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run.id, f"{socket.gethostname()}:{2**22 + 1}:aaaaaaaa")  # no pid is that high
+        runs.acquire_run(
+            connection, run.id, f"{runs.process_name().split(':')[0]}:{2**22 + 1}:aaaaaaaa"
+        )  # no pid is that high
         runs.acquire_run(connection, run.id, runs.process_name())
 
 
@@ -68,7 +69,7 @@ def test_a_lost_lease_cannot_be_renewed(ledger, plan):
         runs.acquire_run(connection, run.id, ELSEWHERE)
         connection.execute(update(CampaignRun).values(lease_until=utc_now() - timedelta(seconds=1)))
         runs.acquire_run(connection, run.id, runs.process_name())
-        runs.renew_lease(connection, run.id, ELSEWHERE)
+        assert not runs.renew_lease(connection, run.id, ELSEWHERE)
         owner = connection.execute(text("SELECT owner FROM campaign_run")).scalar_one()
     assert owner != ELSEWHERE
 
@@ -119,10 +120,10 @@ def test_progress_counts_outcomes_but_not_messages_that_went_back_to_planned(led
             connection,
             chunk,
             [
-                RecordedOutcome(messages[0].id, MessageStatus.ACCEPTED),
-                RecordedOutcome(messages[1].id, MessageStatus.PLANNED),
-                RecordedOutcome(messages[2].id, MessageStatus.UNKNOWN),
+                RecordedOutcome(messages[0].id, messages[0].attempts + 1, MessageStatus.ACCEPTED),
+                RecordedOutcome(messages[1].id, messages[1].attempts + 1, MessageStatus.PLANNED),
+                RecordedOutcome(messages[2].id, messages[2].attempts + 1, MessageStatus.UNKNOWN),
             ],
         )
         assert runs.count_handled(connection, run.id) == (2, 3)
-        assert outbox.release_chunk(connection, chunk) is ChunkState.PLANNED
+        assert outbox.release_chunk(connection, chunk, "me") is ChunkState.PLANNED

@@ -87,6 +87,14 @@ def explain_refusal(answer: Answer, *, without: str) -> ProviderError:
         answer: Any answer but an accepting one.
         without: What a 2xx lacks, one word.
     """
+    if answer.status in {404, 405}:
+        # No such path: the base URL is wrong, and every request would fare alike. Rejecting the recipients would
+        # burn the whole list.
+        return CredentialsRejected(
+            f"the provider answered {answer.status}: nothing is there; is ROLLCALL_OCTOPUSH_BASE_URL right?",
+            reason="no_such_path",
+            raw_status=str(answer.status),
+        )
     code = code_of(answer)
     raw_status = None if code is None else str(code)
     message = describe(answer, raw_status=raw_status, explanation=answer.get(_MESSAGE))

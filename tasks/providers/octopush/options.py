@@ -37,9 +37,11 @@ class SmsType(StrEnum):
 class OctopushCredentials(ProviderCredentials):
     """Connection data of one Octopush account."""
 
-    base_url: str = Field(default="https://api.octopush.com/v1/public", title="Base URL", description="Address of the API.")
+    base_url: str = Field(
+        default="https://api.octopush.com/v1/public", title="Base URL", description="Address of the API."
+    )
     api_login: str = Field(repr=False, title="API login", description="E-mail address of the account.")
-    api_key: SecretStr = Field(title="API key")
+    api_key: SecretStr = Field(title="API key", description="Key of the account, from the console.")
 
 
 class OctopushOptions(ProviderOptions):

@@ -25,7 +25,7 @@ def _render_plain_type(kind: str, item: Any, _context: AutogenContext) -> str | 
         case UtcDateTime():
             return "sa.DateTime(timezone=True)"
         case Money():
-            return 'sa.Numeric(18, 8).with_variant(sa.Float(), "sqlite")'
+            return 'sa.Numeric().with_variant(sa.Float(), "sqlite")'
         case _:
             return False
 
