@@ -22,6 +22,7 @@ from flows.send_campaign import NOT_WELL, NotApproved, RunStopped, check_campaig
 from tasks.contacts.columns import ColumnError
 from tasks.contacts.masking import mask_text
 from tasks.datasets.readers import DatasetError
+from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.templates import TemplateError
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
@@ -251,6 +252,7 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
         show_prefect_logs(verbose=options.verbose)
         started = time.monotonic()
         with stopping_on_signals(console), progress_of(runs.run_key_of(campaign.name, campaign.run_key), console):
+            start_out_of_reach_of_ctrl_c()
             result = send_campaign(
                 campaign, dry_run=options.dry_run, approve=options.approve, chunk_size=options.chunk_size
             )
