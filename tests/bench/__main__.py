@@ -28,7 +28,7 @@ def measure_all(directory: Path) -> Iterator[list[Measurement]]:
     """Medians of three turns: some ten minutes."""
     yield [audience_rate.measure(directory, copies=10, times=3)]
     yield dispatch_rate.measure_bird(directory, people=5_000, times=3)
-    yield dispatch_rate.measure_octopush(directory, people=40_000, times=3)
+    yield dispatch_rate.measure_octopush(directory, people=30_000, times=3)
     yield flow_clock.measure_with_server(directory, times=3)
     yield flow_clock.measure_embedded(directory, times=3)
 

@@ -33,7 +33,7 @@ def test_every_copy_of_the_sample_has_other_people_in_it(tmp_path):
 
 
 def test_people_have_distinct_numbers():
-    assert len(set(people.fictional_numbers(45_000))) == 45_000
+    assert len(set(people.fictional_numbers(30_000))) == 30_000
 
 
 def test_the_campaigns_of_the_wall_clock_are_there():
