@@ -272,7 +272,17 @@ class HttpClient:
         except Exception as error:  # noqa: BLE001  # whatever broke, the request may have been sent by then
             return self._explain(error)
         answer = self._decode(response, content)
-        return (classify(answer) or answer) if isinstance(answer, Answer) else answer
+        if not isinstance(answer, Answer):
+            return answer
+        try:
+            return classify(answer) or answer
+        except Exception as error:  # noqa: BLE001  # a body of a shape that no page describes
+            return OutcomeUnknown(
+                f"{self._base_url.host} answered {answer.status} in a form that is not understood "
+                f"({type(error).__name__})",
+                reason="unreadable_answer",
+                raw_status=str(answer.status),
+            )
 
     def _explain(self, error: Exception) -> ProviderError:
         kind = type(error).__name__

@@ -428,3 +428,38 @@ def test_a_proxy_that_cannot_be_used_is_a_configuration_error_that_does_not_show
     with pytest.raises(ConfigurationError) as caught:
         HttpClient("https://api.example.com", headers={"api-key": "key"}, max_requests_in_flight=1)
     assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_an_answer_that_the_adapter_stumbles_over_is_an_unknown_outcome_and_no_crash() -> None:
+    def stumble(answer: Answer) -> ProviderError | None:
+        raise TypeError(f"unhashable {answer.body}")
+
+    async with (
+        CountingServer(servers.answer_always(response(400, '{"error": ["odd"]}'))) as server,
+        open_client(server.url) as client,
+    ):
+        with pytest.raises(OutcomeUnknown, match="TypeError") as caught:
+            await client.request_json("POST", "/send", json=BODY, classify=stumble)
+    assert caught.value.reason == "unreadable_answer"
+
+
+async def test_once_stopped_no_wait_goes_on_and_no_further_request_begins() -> None:
+    time = FakeTime()
+    stopped = False
+
+    async def sleep(seconds: float) -> None:
+        nonlocal stopped
+        await time.sleep(seconds)
+        stopped = time.seconds > 5
+
+    async with (
+        CountingServer(servers.answer_always(response(429, "{}", {"Retry-After": "60"}))) as server,
+        open_client(server.url, sleep=sleep, clock=time.clock) as client,
+    ):
+        client.use_stop_check(lambda: stopped)
+        with pytest.raises(ProviderUnreachable, match="stopped before it was sent"):
+            await client.request_json("POST", "/send", json=BODY)
+        with pytest.raises(ProviderUnreachable, match="stopped before it was sent"):
+            await client.request_json("POST", "/send", json=BODY)
+    assert time.seconds < 6
+    assert len(server.requests) == 1

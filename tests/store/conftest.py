@@ -31,7 +31,7 @@ def plan(ledger: Ledger):
                 rows = [
                     {
                         "row_number": row + n + 1,
-                        "address": f"+1451555{row + n:04d}",
+                        "address": f"+1{212 + (row + n) // 100}55501{(row + n) % 100:02d}",
                         "country": "US",
                         "parts": 1,
                         "variables": '{"first_name": "Ann"}',

@@ -2,7 +2,7 @@ from tasks.messaging.statuses import Channel, Purpose
 from tasks.store import registry
 from tasks.store.tables import SuppressionScope
 
-ANN, BOB, EVE = "+14515550101", "+14515550102", "+14515550103"
+ANN, BOB, EVE = "+12125550101", "+12125550102", "+12125550103"
 
 
 def test_known_contacts_are_found_by_the_channels_address(ledger):
@@ -52,7 +52,7 @@ def test_a_marketing_suppression_forbids_marketing_only(ledger):
 
 
 def test_tens_of_thousands_of_addresses_are_one_query(ledger):
-    many = [f"+1451{n:07d}" for n in range(50_000)]
+    many = [f"+1212{n:07d}" for n in range(50_000)]
     with ledger.writing() as connection:
         registry.add_suppressions(connection, Channel.SMS, many[::2], reason="x", source="y")
         assert len(registry.find_suppressions(connection, Channel.SMS, Purpose.MARKETING, many)) == 25_000
