@@ -21,8 +21,8 @@ from tests.flows.truth import compare, compare_with
 LATENCY_SECONDS = 0.3
 """Between a request's arrival, when the sandbox takes it, and its answer: that is when processes are killed."""
 
-PEOPLE = 1_000
-CHUNK_SIZE = {"octopush": 200, "bird": 250}
+PEOPLE = 600
+CHUNK_SIZE = {"octopush": 120, "bird": 150}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def requests_received(sandbox):
 
 @pytest.mark.parametrize(
     ("provider", "database_url", "most_requests"),
-    [("octopush", "sqlite", 2), ("bird", "postgresql", 200)],
+    [("octopush", "sqlite", 2), ("bird", "postgresql", 100)],
     indirect=["database_url"],
 )
 def test_killed_again_and_again_nobody_gets_it_twice_and_nobody_is_forgotten(
@@ -129,7 +129,7 @@ def test_killed_when_all_is_planned_and_nothing_answered_yet_nothing_counts_as_s
 def test_of_two_processes_one_sends_and_the_other_says_who(sandbox, campaign_file, start, ledger):
     path = campaign_file("bird")
     # Small chunks: the one that sends is not done before the other one begins, however busy the machine is.
-    with start(path, 100) as one, start(path, 100) as other:
+    with start(path, 50) as one, start(path, 50) as other:
         one.wait_until(lambda: one.exit_code is not None or other.exit_code is not None)
         sandbox.switch(bird={"faults": {"latency_seconds": 0}})
         by_exit_code = {process.wait(): process for process in (one, other)}
@@ -141,7 +141,7 @@ def test_of_two_processes_one_sends_and_the_other_says_who(sandbox, campaign_fil
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_of_two_that_plan_the_same_run_at_the_same_instant_one_sends(sandbox, campaign_file, start, ledger):
     path = campaign_file("bird")
-    with start(path, 250) as one, start(path, 250) as other:
+    with start(path, 150) as one, start(path, 150) as other:
         with ledger.writing() as connection:
             # Both can see that there is no such run yet, and both wait to add it.
             connection.execute(text("LOCK TABLE campaign_run IN SHARE MODE"))
@@ -158,7 +158,7 @@ def test_asked_to_stop_it_waits_for_its_answers_and_the_rest_stays_planned(
     sandbox, campaign_file, start, requests_received, resume, ledger, number
 ):
     path = campaign_file("bird")
-    with start(path, 250) as process:
+    with start(path, 150) as process:
         process.wait_until(lambda: requests_received("bird") > 0)
         process.send_signal(number)
         exit_code, printed = process.wait(), process.printed
@@ -173,7 +173,7 @@ def test_asked_to_stop_it_waits_for_its_answers_and_the_rest_stays_planned(
 
 @pytest.mark.parametrize(
     ("provider", "database_url", "people"),
-    [("octopush", "postgresql", 1_000), ("bird", "sqlite", 300)],
+    [("octopush", "postgresql", 1_000), ("bird", "sqlite", 200)],
     indirect=["database_url"],
 )
 def test_whatever_becomes_of_requests_and_answers_the_ledger_never_contradicts_the_truth(
