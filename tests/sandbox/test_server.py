@@ -99,7 +99,7 @@ def test_switches_are_given_at_the_start():
 
 
 def start(*arguments: str):
-    return subprocess.Popen(  # noqa: S603 - this program, with the arguments of this file
+    return subprocess.Popen(
         [sys.executable, "-m", "deployments.sandbox", *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
