@@ -276,6 +276,8 @@ def _accepted(request_id: int | None, outcomes: Sequence[SendOutcome]) -> Record
         accepted_count=receipt.accepted_count,
         total_cost=receipt.total_cost,
         residual_credit=receipt.residual_credit,
+        parts=receipt.parts_count,
+        note=receipt.note,
     )
 
 

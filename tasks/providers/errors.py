@@ -8,7 +8,7 @@
     ├── CredentialsRejected     not sent: key, role or account                     stop the run
     └── CreditExhausted         not sent: no money left                            stop the run
 
-A class carries the decision; `tasks/dispatch.py` is the one place that turns classes into message statuses.
+A class carries the decision; `tasks/sender.py` is the one place that turns classes into message statuses.
 Mistakes in a campaign file or in the configuration are not ProviderErrors (see `ConfigurationError`), so that no
 handling of failed requests can ever swallow them.
 """

@@ -96,6 +96,8 @@ class RecordedRequest:
     accepted_count: int | None = None
     total_cost: Decimal | None = None
     residual_credit: Decimal | None = None
+    parts: int | None = None
+    note: str | None = None
     error: str | None = None
 
 
@@ -292,6 +294,8 @@ def record_outcomes(
                 accepted_count=request.accepted_count,
                 total_cost=request.total_cost,
                 residual_credit=request.residual_credit,
+                parts=request.parts,
+                note=_storable(request.note),
                 error=_storable(request.error),
                 finished_at=now,
             )

@@ -143,6 +143,10 @@ class ProviderRequest(SQLModel, table=True):
     accepted_count: int | None = Field(default=None, sa_type=BigInteger)
     total_cost: Decimal | None = Field(default=None, sa_type=Money)
     residual_credit: Decimal | None = Field(default=None, sa_type=Money)
+    parts: int | None = Field(
+        default=None, sa_type=BigInteger, description="SMS segments, as the provider counts."
+    )
+    note: str | None = Field(default=None, description="What else the provider said.")
     started_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = None

@@ -139,6 +139,8 @@ def upgrade() -> None:
         sa.Column("accepted_count", sa.BigInteger(), nullable=True),
         sa.Column("total_cost", sa.Numeric().with_variant(sa.Float(), "sqlite"), nullable=True),
         sa.Column("residual_credit", sa.Numeric().with_variant(sa.Float(), "sqlite"), nullable=True),
+        sa.Column("parts", sa.BigInteger(), nullable=True),
+        sa.Column("note", sa.String(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
