@@ -55,7 +55,7 @@ def _measure(
         )
     return [
         Measurement(
-            f"send {Path(campaign).stem}, {server}",
+            f"{Path(campaign).stem}, {server}",
             spent.wall_seconds,
             empty.wall_seconds,
             "s",
