@@ -16,6 +16,7 @@ import httpx
 
 from flows.parameters import parse_campaign
 from tasks.dispatch import hand_over_chunk
+from tasks.ownership import owned_run
 from tasks.plan import plan_run
 from tasks.prepare import prepare_audience
 from tasks.providers.capabilities import Capabilities
@@ -146,7 +147,8 @@ def _hand_over(provider: str, people: int, directory: Path) -> Spent:
         run_id = plan_run.fn(campaign.identity, prepared, people)
     with Ledger() as ledger, ledger.reading() as connection:
         [chunk_id] = outbox.open_chunks(connection, run_id)
-    spent = spent_on(partial(hand_over_chunk.fn, run_id, chunk_id, runs.process_name()))
+    with owned_run(run_id) as ownership:
+        spent = spent_on(partial(hand_over_chunk.fn, run_id, chunk_id, ownership.owner))
     with Ledger() as ledger, ledger.reading() as connection:
         statuses = runs.count_statuses(connection, run_id)
     if statuses != {"accepted": people}:

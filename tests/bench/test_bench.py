@@ -14,7 +14,7 @@ SOME = Measurement("send x", 12.0, 4.0, "s", "an empty Prefect flow")
 def test_preparing_and_handing_over_are_measured(tmp_path):
     measured = [
         audience_rate.measure(tmp_path, copies=1, times=1),
-        *dispatch_rate.measure_bird(tmp_path, people=20, times=1),
+        *dispatch_rate.measure_bird(tmp_path, people=200, times=1),
         *dispatch_rate.measure_octopush(tmp_path, people=20, times=1),
     ]
     assert all(one.rollcall > 0 and one.floor > 0 for one in measured)
