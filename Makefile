@@ -1,7 +1,7 @@
 # Needs Python 3.11+ and make; everything else goes into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock bench clean
+.PHONY: help demo test coverage lint format lock bench clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -22,7 +22,10 @@ demo: .venv/installed ## Send a sample campaign through each provider's sandbox 
 	@$(BIN)/python -m deployments.demo
 
 test: .venv/installed lint ## Lint, type-check and run the tests
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest
+
+coverage: .venv/installed ## Run the tests with branch coverage
+	@$(BIN)/python -m pytest --cov
 
 lint: .venv/installed ## Ruff, mypy and the import rules
 	@$(BIN)/ruff check .

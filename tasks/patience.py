@@ -25,7 +25,7 @@ class Patience:
     def of_requests(self) -> RetryPolicy:
         """The bounds as the HTTP client takes them."""
         return RetryPolicy(
-            first_wait_seconds=min(1.0, self.request_wait_seconds), max_total_seconds=self.request_wait_seconds
+            first_wait_seconds=min(1.0, self.request_wait_seconds / 8), max_total_seconds=self.request_wait_seconds
         )
 
 

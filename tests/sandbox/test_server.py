@@ -85,11 +85,13 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_time():
     with running_sandbox(keep_alive_seconds=0.1) as running:
         host, port = running.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
-            connection.sendall(b"GET /health HTTP/1.1\r\nHost: sandbox\r\n\r\n")
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
             began = time.monotonic()
-            assert connection.recv(65536) == b""
-            assert 0.05 < time.monotonic() - began < 2
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: sandbox\r\n\r\n")
+            received = b""
+            while piece := connection.recv(65536):
+                received += piece
+            assert received.startswith(b"HTTP/1.1 200")
+            assert 0.1 <= time.monotonic() - began < 4
 
 
 def test_switches_are_given_at_the_start():
