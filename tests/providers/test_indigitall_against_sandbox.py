@@ -117,3 +117,13 @@ async def test_a_throttle_that_names_its_pause_is_waited_for_and_the_message_is_
         await indigitall.send(THREE[:1])
     truth = (await ask(sandbox, "GET", "/truth"))["indigitall"]
     assert (truth["requests"], truth["recipients_received"]) == (2, 1)
+
+
+async def test_whom_indigitall_drops_without_a_word_is_taken_for_accepted_until_a_report_says_otherwise() -> None:
+    sandbox = create_app()
+    await ask(sandbox, "PUT", "/indigitall-control/contacts", json={"phone": "+46701740605", "enabled": False})
+    async with build_for(sandbox) as indigitall:
+        outcomes = await indigitall.send(THREE, Batch("run7-1", None))
+    truth = (await ask(sandbox, "GET", "/truth"))["indigitall"]
+    assert [row["address"] for row in truth["recipients"]] == ["+12025550101", "external:C-3"]
+    assert [one.status for one in outcomes] == [MessageStatus.ACCEPTED] * 3
