@@ -38,7 +38,7 @@ class RunStopped(Exception):
     """
 
     def __init__(self, reason: str, account: RunAccount) -> None:
-        super().__init__(f"{account.key} stopped: {reason}. The same command resumes it.")
+        super().__init__(f"{account.key} stopped: {reason.rstrip('.')}. The same command resumes it.")
         self.account = account
 
 
