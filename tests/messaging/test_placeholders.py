@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.messaging.placeholders import PlaceholderText, compile_to_placeholders
@@ -113,52 +113,70 @@ def test_what_is_not_a_template_is_refused() -> None:
         compile_to_placeholders("{{ city }", NAMES, 50)
 
 
-words = st.text(alphabet="abc ,.!\n%<&é€🌸{}", max_size=8).filter(lambda word: not re.search(r"\{[{%#]", word))
+words = st.text(alphabet="abc ,.!\n%<&é€🌸", max_size=8)
 columns = st.sampled_from(["first_name", "last_name", "city", "voucher"])
 outputs = st.one_of(
+    columns.map("{{{{ {} | default('you') }}}}".format),
+    columns.map("{{{{ {} | default('you') | upper }}}}".format),
+    st.tuples(columns, columns).map("{{{{ {0[0]} or {0[1]} or 'you' }}}}".format),
+    st.tuples(columns, columns).map(
+        "{{% if {0[0]} %}}in {{{{ {0[1]} | default('you') }}}}{{% else %}}at{{% endif %}}".format
+    ),
+    st.tuples(columns, columns).map(
+        "{{% if {0[0]} == 'x' %}}y{{% else %}}{{{{ {0[1]} | default('you') }}}}{{% endif %}}".format
+    ),
+    columns.map("{{% for c in ({} or 'ab')[:3] %}}{{{{ c }}}}.{{% endfor %}}".format),
+    st.sampled_from(["{{- city | default('you') -}}", "{{ 'fixed' }}", "{# note #}", "{{ 5 }}"]),
+)
+sources = st.lists(st.one_of(words, outputs), max_size=5).map("".join)
+names_and_values = dict.fromkeys(("first_name", "last_name", "city", "voucher"), "xyz é🌸|")
+rows = st.fixed_dictionaries({name: st.text(alphabet, max_size=10) for name, alphabet in names_and_values.items()})
+
+hard_outputs = st.one_of(
+    outputs,
     columns.map("{{{{ {} }}}}".format),
     columns.map("{{{{ {} | upper }}}}".format),
-    columns.map("{{{{ {} | default('you') }}}}".format),
-    st.tuples(columns, columns).map("{{{{ {0[0]} or {0[1]} }}}}".format),
-    st.tuples(columns, columns).map("{{% if {0[0]} %}}in {{{{ {0[1]} }}}}{{% endif %}}".format),
-    st.tuples(columns, columns).map("{{% if {0[0]} == 'x' %}}y{{% else %}}{{{{ {0[1]} }}}}{{% endif %}}".format),
-    columns.map("{{% for c in {}[:3] %}}{{{{ c }}}}.{{% endfor %}}".format),
-    st.sampled_from(["{{- city -}}", "{{ 'fixed' }}", "{# note #}", "{{ 5 }}"]),
+    st.just("{"),
+    st.just("}"),
 )
-sources = st.lists(st.one_of(words, outputs), max_size=9).map("".join)
-rows = st.fixed_dictionaries(
-    {name: st.text(alphabet="xyz é🌸{}|", max_size=30) for name in ("first_name", "last_name", "city", "voucher")}
+hard_sources = st.lists(st.one_of(words, hard_outputs), max_size=9).map("".join)
+hard_rows = st.fixed_dictionaries(
+    {name: st.text(alphabet + "{}", max_size=30) for name, alphabet in names_and_values.items()}
 )
 
 
-@given(source=sources, row=rows, max_chars=st.sampled_from([10, 50]))
-def test_filled_in_by_the_provider_a_text_reads_as_if_rendered_by_us(
+@given(source=sources, row=rows)
+def test_filled_in_by_the_provider_a_text_reads_as_if_rendered_by_us(source: str, row: dict[str, str]) -> None:
+    text = compiled(source)
+    values = text.values(row)
+    assert values is not None
+    assert all(0 < len(value) <= 50 for value in values.values())
+    assert fill_in(text.text, values) == compile_text(source).render(row)
+
+
+@given(source=hard_sources, row=hard_rows, max_chars=st.sampled_from([10, 50]))
+def test_what_a_provider_might_garble_is_left_to_us_or_reads_the_same(
     source: str, row: dict[str, str], max_chars: int
 ) -> None:
+    """Most of these cannot be expressed: then there is nothing to compare, and that is what is wanted."""
     try:
         text = compile_to_placeholders(source, NAMES, max_chars)
         rendered = compile_text(source).render(row)
     except (TemplateError, RenderError):
-        assume(False)
         return
-    assume(text is not None)
-    assert text is not None
-    values = text.values(row)
-    assume(values is not None)
-    assert values is not None
-    assert all(0 < len(value) <= max_chars for value in values.values())
-    assert fill_in(text.text, values) == rendered
+    if text is not None and (values := text.values(row)) is not None:
+        assert all(0 < len(value) <= max_chars for value in values.values())
+        assert fill_in(text.text, values) == rendered
 
 
-@given(source=sources, row=rows)
+@given(source=hard_sources, row=hard_rows)
 def test_placeholders_fail_on_exactly_the_rows_on_which_rendering_fails(source: str, row: dict[str, str]) -> None:
     try:
         text = compile_to_placeholders(source, NAMES, 50)
     except TemplateError:
-        assume(False)
         return
-    assume(text is not None)
-    assert text is not None
+    if text is None:
+        return
     failures = []
     for attempt in (compile_text(source).render, text.values):
         try:
