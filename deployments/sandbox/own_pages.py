@@ -85,6 +85,7 @@ def _summary(provider: ProviderSandbox[Any]) -> dict[str, Any]:
     return {
         **ledger.totals(),
         "recipients_by_status": dict(Counter(map(provider.status_of, ledger.recipients))),
+        "callbacks": dict(provider.pusher.counts),
         "credit": provider.credit,
         "highest_rate_per_minute": provider.request_times.highest_per_minute,
         "request_times": provider.request_times.since_start(),

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from deployments.sandbox.clock import Clock
 from deployments.sandbox.faults import FaultInjector, FaultSettings
 from deployments.sandbox.ledger import Ledger, Recipient
+from deployments.sandbox.pushing import Pusher
 from deployments.sandbox.request_times import RequestTimes
 
 SettingsT = TypeVar("SettingsT", bound=FaultSettings)
@@ -30,6 +31,7 @@ class ProviderSandbox(ABC, Generic[SettingsT]):
         self.settings = settings
         self.clock = clock
         self.ledger = Ledger()
+        self.pusher = Pusher(clock)
         self.request_times = RequestTimes(clock.monotonic())
         router = Router(routes=self.routes(), default=self._not_found)
         self._faults = FaultInjector(router, lambda: self.settings, self.error_response, self._count_answer)

@@ -169,3 +169,16 @@ class Purpose(StrEnum):
     """Advertising: needs consent, and a way out."""
     TRANSACTIONAL = "transactional"
     """Asked for by the recipient: an order, an alert, a code."""
+
+
+class EventKind(StrEnum):
+    """What a provider's callback is about."""
+
+    DELIVERY = "delivery"
+    """The status of a message."""
+    OPT_OUT = "opt_out"
+    """A person asked not to be contacted."""
+    REPLY = "reply"
+    """A person answered."""
+    UNKNOWN = "unknown"
+    """Not to be told: kept with an error."""

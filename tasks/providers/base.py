@@ -7,6 +7,7 @@ takes messages. Class constants (`name`, `capabilities`, the pydantic models) ca
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import ClassVar, Self
@@ -136,6 +137,8 @@ class Provider(ABC):
     capabilities: ClassVar[Capabilities]
     Options: ClassVar[type[ProviderOptions]]
     Credentials: ClassVar[type[ProviderCredentials]]
+    receipt_window: ClassVar[timedelta] = timedelta(hours=72)
+    """How long after its sending an accepted message without a receipt is closed as `unconfirmed`."""
     _client: HttpClient
 
     @abstractmethod
@@ -176,6 +179,15 @@ class Provider(ABC):
         """
         del content, options
         return []
+
+    @classmethod
+    def gives_receipts(cls, content: Content, options: ProviderOptions) -> bool:
+        """Whether anything will ever be said of an accepted message of such a campaign.
+
+        Where not, it is closed as `unconfirmed` with the reason `no_receipts` at once.
+        """
+        del content, options
+        return True
 
     @abstractmethod
     async def send(self, messages: Sequence[OutboundMessage], batch: Batch | None = None) -> list[SendOutcome]:

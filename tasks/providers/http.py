@@ -196,6 +196,7 @@ class HttpClient:
         json: Any = None,
         params: Mapping[str, str] | None = None,
         classify: Classifier | None = None,
+        repeatable: bool = False,
     ) -> Answer:
         """Make one request; what was surely not sent is tried again.
 
@@ -205,6 +206,7 @@ class HttpClient:
             json: The request's body.
             params: Query parameters.
             classify: What an answer means; `classify_by_status` when not given.
+            repeatable: It changes nothing at the provider, so it is tried again after a lost answer too.
 
         Returns:
             An answer that `classify` has nothing against.
@@ -218,7 +220,7 @@ class HttpClient:
         try:
             started = self._clock()
             retrying = AsyncRetrying(
-                retry=retry_if_exception(self._may_be_tried_again),
+                retry=retry_if_exception(lambda error: self._may_be_tried_again(error, repeatable=repeatable)),
                 wait=self._wait_seconds,
                 stop=lambda state: self._is_enough(state, started),
                 before_sleep=self._log_retry,
@@ -311,8 +313,10 @@ class HttpClient:
             text = text.replace(secret, "[secret]")
         return text
 
-    def _may_be_tried_again(self, error: BaseException) -> bool:
-        return isinstance(error, ProviderError) and error.retryable and not self._is_stopped()
+    def _may_be_tried_again(self, error: BaseException, *, repeatable: bool) -> bool:
+        if not isinstance(error, ProviderError) or self._is_stopped():
+            return False
+        return error.retryable or (repeatable and isinstance(error, OutcomeUnknown))
 
     async def _sleep_unless_stopped(self, seconds: float) -> None:
         if self._is_stopped is _never:

@@ -38,7 +38,7 @@ class Ledger:
     """
 
     def __init__(self, url: str | None = None) -> None:
-        self._engine = _make_engine(url or database_url())
+        self._engine = make_engine(url or database_url())
         try:
             _make_directory(self._engine.url)
             self._upgrade_schema()
@@ -97,7 +97,12 @@ class Ledger:
             upgrade_schema(connection)
 
 
-def _make_engine(url: str) -> Engine:
+def make_engine(url: str) -> Engine:
+    """Connections to a database as the ledger uses them.
+
+    Raises:
+        LedgerError: It is no URL of SQLite or PostgreSQL.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from tasks.messaging.statuses import Channel, ExclusionReason, MessageStatus, Purpose
+from tasks.messaging.statuses import Channel, EventKind, ExclusionReason, MessageStatus, Purpose
 from tasks.store.columns import Money, UtcDateTime, Word
 
 _BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is an alias of SQLite's row id
@@ -69,17 +69,6 @@ class SuppressionScope(StrEnum):
     """Any message."""
     MARKETING = "marketing"
     """Marketing only."""
-
-
-class EventKind(StrEnum):
-    """What a provider's callback is about."""
-
-    DELIVERY = "delivery"
-    """The status of a message."""
-    OPT_OUT = "opt_out"
-    """A person asked not to be contacted."""
-    REPLY = "reply"
-    """A person answered."""
 
 
 class CampaignRun(SQLModel, table=True):
@@ -155,7 +144,13 @@ class ProviderRequest(SQLModel, table=True):
 class Message(SQLModel, table=True):
     """One message to one address in one run."""
 
-    __table_args__ = (UniqueConstraint("run_id", "address", name="uq_message_run_address"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "address", name="uq_message_run_address"),
+        # What reconciliation asks for: by the provider's id, by address over all runs, and what is still open.
+        Index("ix_message_provider_message_id", "provider_message_id"),
+        Index("ix_message_address", "address"),
+        Index("ix_message_status", "run_id", "status"),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
     run_id: int = Field(foreign_key="campaign_run.id")
@@ -172,6 +167,15 @@ class Message(SQLModel, table=True):
     parts: int | None = Field(default=None, description="SMS segments, counted before sending.")
     cost: Decimal | None = Field(default=None, sa_type=Money)
     chunk_id: int = Field(foreign_key="chunk.id", index=True)
+    claimed_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="When its last request was about to leave."
+    )
+    next_poll_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="When the provider is next asked about it."
+    )
+    unknown_word: str | None = Field(
+        default=None, description="The provider's last word that no table explains; it changed nothing."
+    )
     request_id: int | None = Field(
         default=None, sa_column=Column(_BigId, ForeignKey("provider_request.id"), index=True)
     )
@@ -212,7 +216,7 @@ class Contact(SQLModel, table=True):
 
 
 class Suppression(SQLModel, table=True):
-    """An address that must not be contacted. A re-import never clears one."""
+    """An address that must not be contacted. A re-import never clears one; an opt-in lifts it."""
 
     __table_args__ = (UniqueConstraint("address", "channel", "scope", name="uq_suppression_address"),)
 
@@ -223,6 +227,10 @@ class Suppression(SQLModel, table=True):
     reason: str = Field(max_length=200)
     source: str = Field(description="Where it came from: a file, a callback, a person.")
     effective_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    lifted_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="When the person opted in again; it forbids nothing since."
+    )
+    lifted_source: str | None = None
 
 
 class ProviderEvent(SQLModel, table=True):
@@ -237,20 +245,32 @@ class ProviderEvent(SQLModel, table=True):
     payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     received_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     processed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_try_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="It fits no message yet: looked at again then."
+    )
     error: str | None = None
 
-    __table_args__ = (Index("ix_provider_event_unprocessed", "processed_at", "id"),)
+    __table_args__ = (Index("ix_provider_event_unprocessed", "processed_at", "next_try_at", "id"),)
 
 
 class Reply(SQLModel, table=True):
     """What a recipient answered."""
+
+    __table_args__ = (UniqueConstraint("dedupe_key", name="uq_reply_dedupe_key"),)
 
     id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
     provider: str = Field(max_length=50)
     address: str = Field(max_length=320, index=True)
     text: str
     received_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
-    message_id: int | None = Field(default=None, sa_column=Column(_BigId, ForeignKey("message.id")))
+    message_id: int | None = Field(
+        default=None,
+        sa_column=Column(_BigId, ForeignKey("message.id"), index=True),
+        description="What it answers.",
+    )
+    dedupe_key: str | None = Field(
+        default=None, max_length=200, description="Provider and reply: it is kept once."
+    )
 
 
 class RateLimit(SQLModel, table=True):
@@ -260,3 +280,12 @@ class RateLimit(SQLModel, table=True):
 
     name: str = Field(primary_key=True, max_length=100, description="Provider and a hash of the credentials.")
     next_at: float = Field(sa_column=Column(Double, nullable=False), description="Unix time in seconds.")
+
+
+class SyncPoint(SQLModel, table=True):
+    """How far a provider was read."""
+
+    __tablename__ = "sync_point"
+
+    name: str = Field(primary_key=True, max_length=100, description="What was read: provider, account, subject.")
+    read_until: datetime = Field(sa_type=UtcDateTime)

@@ -10,7 +10,7 @@ from sqlmodel.sql.sqltypes import AutoString
 
 from tasks.store import tables  # noqa: F401  # registers the tables
 from tasks.store.columns import Money, UtcDateTime, Word
-from tasks.store.session import Ledger
+from tasks.store.session import database_url, make_engine
 
 
 def _render_plain_type(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -43,5 +43,10 @@ def _migrate(connection: Connection) -> None:
 if (given := context.config.attributes.get("connection")) is not None:
     _migrate(given)
 else:
-    with Ledger() as ledger, ledger.writing() as own_connection:
-        _migrate(own_connection)
+    # Not a Ledger: it would upgrade the schema inside this command, and Alembic cannot run inside itself.
+    engine = make_engine(database_url())
+    try:
+        with engine.begin() as own_connection:
+            _migrate(own_connection)
+    finally:
+        engine.dispose()
