@@ -112,14 +112,19 @@ _RECEIPT_ORDER = (
 _RECEIPT_RANK = {status: rank for rank, status in enumerate(_RECEIPT_ORDER)}
 
 
-def after_receipt(current: MessageStatus, reported: MessageStatus) -> MessageStatus:
-    """The status after a receipt.
+def receipt_rank(status: MessageStatus) -> int:
+    """The place of a status on the one scale of receipts, on which a message only goes up.
 
-    The later of the two on one scale, so receipts commute, repeat without effect, and a final state is never
-    reopened. Among final states the worst one wins: a message of several parts of which one was not delivered
-    was not delivered.
+    Receipts therefore commute, repeat without effect, and never reopen a final state; `unconfirmed` stands below
+    what a late receipt may still correct it to. Among final states the worst one is the highest: a message of
+    several parts of which one was not delivered was not delivered.
     """
-    return max(current, reported, key=_RECEIPT_RANK.__getitem__)
+    return _RECEIPT_RANK[status]
+
+
+def after_receipt(current: MessageStatus, reported: MessageStatus) -> MessageStatus:
+    """The status after a receipt: the higher of the two."""
+    return max(current, reported, key=receipt_rank)
 
 
 class ExclusionReason(StrEnum):
