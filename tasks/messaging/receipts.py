@@ -1,4 +1,4 @@
-"""What is known of one message, and how one more report changes it. Pure: the same reports end in the same state."""
+"""What is known of one message, and how one more report changes it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ def merge(current: Standing, reported: Standing) -> Standing:
     """What is known after a report.
 
     The greater of the two in one total order, so it does not matter in which order reports come, how they are
-    grouped, or how often one is repeated. First by the receipt's rank (see `receipt_rank`): a final state is never
-    reopened, and among final states the worst wins, which is that of the worst part of a message of several parts.
-    Reports of equal rank differ in words only; which of them is kept has to be the same in every order, and is that
-    of the greater text. Of equal reports the earlier one says since when.
+    grouped, or how often one is repeated. First by `receipt_rank`: a final state is never reopened, and among
+    final states the worst wins, which is that of the worst part of a message of several parts. Reports of equal
+    rank differ in words only; which is kept has to be the same in every order, and is the greater text. Of equal
+    reports the earlier one says since when.
     """
     return max(current, reported, key=_order)
 
@@ -41,10 +41,12 @@ def merge_all(current: Standing, reports: Iterable[Standing]) -> Standing:
     return reduce(merge, reports, current)
 
 
-def _order(standing: Standing) -> tuple[int, str, str, float]:
+def _order(standing: Standing) -> tuple[int, bool, str, bool, str, float]:
     return (
         receipt_rank(standing.status),
+        standing.raw_status is not None,
         standing.raw_status or "",
+        standing.reason is not None,
         standing.reason or "",
         -standing.at.timestamp(),
     )

@@ -1,15 +1,14 @@
 """Looking a batch of addresses up: who is known, who must not be contacted."""
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Text, cast, column, func, insert, or_, select
+from sqlalchemy import Connection, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import JSONB
 
 from tasks.messaging.statuses import Channel, Purpose
+from tasks.store.row_sets import as_table
 from tasks.store.tables import Contact, Suppression, SuppressionScope, utc_now
 
 _CONTACT = Contact.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
@@ -23,22 +22,13 @@ class KnownContact:
     enabled: bool
 
 
-def _as_rows(connection: Connection, addresses: Collection[str]) -> FromClause:
-    """The addresses as a table with one column `value`: one bound parameter however many there are."""
-    if connection.dialect.name == "postgresql":
-        expanded = func.jsonb_array_elements_text(cast(list(addresses), JSONB))
-    else:
-        expanded = func.json_each(json.dumps(list(addresses)))
-    return expanded.table_valued(column("value", Text)).alias("wanted")
-
-
 def find_contacts(connection: Connection, channel: Channel, addresses: Collection[str]) -> dict[str, KnownContact]:
     """The registry's contacts with one of these addresses. One disabled entry disables the address."""
     key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
-    wanted = _as_rows(connection, addresses)
+    wanted = as_table(connection, address=list(addresses))
     found: dict[str, KnownContact] = {}
     for address, enabled in connection.execute(
-        select(key, _CONTACT.c.enabled).join_from(wanted, _CONTACT, key == wanted.c.value)
+        select(key, _CONTACT.c.enabled).join_from(wanted, _CONTACT, key == wanted.c.address)
     ):
         earlier = found.get(address)
         found[address] = KnownContact(enabled=enabled and (earlier is None or earlier.enabled))
@@ -73,10 +63,10 @@ def find_suppressions(
     connection: Connection, channel: Channel, purpose: Purpose, addresses: Collection[str]
 ) -> dict[str, str]:
     """For each of these addresses that must not be contacted: where its suppression came from."""
-    wanted = _as_rows(connection, addresses)
+    wanted = as_table(connection, address=list(addresses))
     found = connection.execute(
         select(_SUPPRESSION.c.address, _SUPPRESSION.c.source)
-        .join_from(wanted, _SUPPRESSION, _SUPPRESSION.c.address == wanted.c.value)
+        .join_from(wanted, _SUPPRESSION, _SUPPRESSION.c.address == wanted.c.address)
         .where(suppression_applies(channel, purpose))
         .order_by(_SUPPRESSION.c.id.desc())
     )

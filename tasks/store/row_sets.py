@@ -1,0 +1,27 @@
+"""Sets of values as tables, to join with: one bound parameter a column, however many rows there are."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import ARRAY, Connection, FromClause, String, cast, column, func, literal, select
+
+
+def as_table(connection: Connection, **columns: Sequence[str | None]) -> FromClause:
+    """Rows of text as a table named `wanted`.
+
+    Args:
+        connection: Tells the dialect.
+        columns: Equally long; the table has one column of each name.
+    """
+    names = tuple(columns)
+    if connection.dialect.name == "postgresql":
+        # unnest, and not JSON: its planner knows the length of an array, and takes an index instead of reading
+        # the whole table once per row.
+        expanded = func.unnest(*(cast(list(values), ARRAY(String)) for values in columns.values()))
+        return expanded.table_valued(*(column(name, String) for name in names)).render_derived(name="wanted")
+    rows = func.json_each(json.dumps(list(zip(*columns.values(), strict=True)))).table_valued("value")
+    values = (
+        func.json_extract(rows.c.value, literal(f"$[{place}]"), type_=String).label(name)
+        for place, name in enumerate(names)
+    )
+    return select(*values).subquery("wanted")
