@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, insert, or_, select, update
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.registry import suppression_applies
@@ -23,6 +24,7 @@ from tasks.store.tables import (
     Suppression,
     utc_now,
 )
+from tasks.store.texts import storable
 
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
@@ -207,7 +209,14 @@ def claim_messages(
         connection.execute(
             update(_MESSAGE)
             .where(ours)
-            .values(status=MessageStatus.SENDING, reason=None, attempts=_MESSAGE.c.attempts + 1, status_at=now)
+            .values(
+                status=MessageStatus.SENDING,
+                reason=None,
+                attempts=_MESSAGE.c.attempts + 1,
+                status_at=now,
+                claimed_at=now,
+                next_poll_at=None,
+            )
             .returning(_MESSAGE.c.id)
         ).scalars()
     )
@@ -235,26 +244,34 @@ def claim_messages(
     return Claim(message_ids=claimed, request_ids=request_ids, withdrawn=withdrawn)
 
 
+# A receipt may have come before the answer. It must not be undone by it, so the status of what is not open any
+# more stays; but the answer alone tells the id and the cost, so these are added.
+_IS_OPEN = or_(_MESSAGE.c.status == MessageStatus.SENDING, _MESSAGE.c.status == MessageStatus.UNKNOWN)
+
+
+def _if_open(column: str) -> Any:
+    return case((_IS_OPEN, bindparam(f"new_{column}", type_=_MESSAGE.c[column].type)), else_=_MESSAGE.c[column])
+
+
 _RECORD_OUTCOME = (
     update(_MESSAGE)
-    # Only what is still open: a receipt may have come before this answer, and must not be undone by it.
     .where(
         _MESSAGE.c.id == bindparam("message_id"),
-        or_(_MESSAGE.c.status == MessageStatus.SENDING, _MESSAGE.c.status == MessageStatus.UNKNOWN),
         # "Surely not sent" is true of one attempt. If somebody else has claimed the message since, his request is
         # under way, and it must not become claimable once more.
         or_(
             bindparam("new_status", type_=_STATUS) != MessageStatus.PLANNED,
             _MESSAGE.c.attempts == bindparam("attempt"),
         ),
+        or_(_IS_OPEN, _MESSAGE.c.provider_message_id.is_(None)),
     )
     .values(
-        status=bindparam("new_status"),
-        provider_message_id=bindparam("new_provider_message_id"),
-        raw_status=bindparam("new_raw_status"),
-        reason=bindparam("new_reason"),
-        cost=bindparam("new_cost"),
-        status_at=bindparam("now"),
+        status=_if_open("status"),
+        raw_status=_if_open("raw_status"),
+        reason=_if_open("reason"),
+        status_at=_if_open("status_at"),
+        provider_message_id=func.coalesce(_MESSAGE.c.provider_message_id, bindparam("new_provider_message_id")),
+        cost=func.coalesce(_MESSAGE.c.cost, bindparam("new_cost", type_=_MESSAGE.c.cost.type)),
     )
 )
 
@@ -272,11 +289,11 @@ def record_outcomes(
             "message_id": outcome.message_id,
             "attempt": outcome.attempt,
             "new_status": outcome.status,
-            "new_provider_message_id": _storable(outcome.provider_message_id),
-            "new_raw_status": _storable(outcome.raw_status),
-            "new_reason": _storable(outcome.reason),
+            "new_provider_message_id": storable(outcome.provider_message_id),
+            "new_raw_status": storable(outcome.raw_status),
+            "new_reason": storable(outcome.reason),
             "new_cost": outcome.cost,
-            "now": now,
+            "new_status_at": now,
         }
         for outcome in outcomes
     ]
@@ -290,13 +307,14 @@ def record_outcomes(
             .where(_REQUEST.c.id == request.request_id)
             .values(
                 state=request.state,
-                ticket=_storable(request.ticket),
+                # A callback may have told the ticket already; a lost answer must not take it away.
+                ticket=func.coalesce(storable(request.ticket), _REQUEST.c.ticket),
                 accepted_count=request.accepted_count,
                 total_cost=request.total_cost,
                 residual_credit=request.residual_credit,
                 parts=request.parts,
-                note=_storable(request.note),
-                error=_storable(request.error),
+                note=storable(request.note),
+                error=storable(request.error),
                 finished_at=now,
             )
         )
@@ -321,14 +339,9 @@ def release_chunk(connection: Connection, chunk_id: int, owner: str, *, error: s
     connection.execute(
         update(_CHUNK)
         .where(_CHUNK.c.id == chunk_id, _CHUNK.c.claimed_by == owner)
-        .values(state=state, claimed_by=None, error=_storable(error), provider_ticket=" ".join(tickets) or None)
+        .values(state=state, claimed_by=None, error=storable(error), provider_ticket=" ".join(tickets) or None)
     )
     return state
-
-
-def _storable(text: str | None) -> str | None:
-    """What a provider said, as PostgreSQL takes it: without NUL."""
-    return text.replace("\0", "") if text else text
 
 
 def _count_handled(connection: Connection, chunk_id: int, handled: int) -> None:
