@@ -6,6 +6,7 @@ Reconciliation, later, asks what a stored payload says. Both need no network and
 
 import hashlib
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -65,18 +66,25 @@ def unreadable(request: CallbackRequest, error: str) -> ReceivedEvent:
 
 
 def decode_object(body: bytes) -> dict[str, Any] | None:
-    """A JSON object; None where the body is anything else."""
+    """A JSON object; None for anything else, and for what a JSON column refuses (`NaN`, `1e999`)."""
     try:
-        decoded = json.loads(body)
+        decoded = json.loads(body, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return None
     return decoded if isinstance(decoded, dict) else None
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError("not a number that JSON has")
+    return number
 
 
 def digest_of(*parts: bytes | str | None) -> str:
     """A short name for these parts in this order; equal parts have equal names."""
     digest = hashlib.sha256()
     for part in parts:
-        raw = b"" if part is None else part.encode() if isinstance(part, str) else part
+        raw = b"" if part is None else part.encode(errors="surrogatepass") if isinstance(part, str) else part
         digest.update(len(raw).to_bytes(8, "big") + raw)
     return digest.hexdigest()[:40]
