@@ -17,7 +17,7 @@ from tasks.identity import RunIdentity
 from tasks.messaging.content import Content
 from tasks.prepare import PreparedAudience
 from tasks.providers.capabilities import Capabilities
-from tasks.store import registry, runs
+from tasks.store import consent, registry, runs
 from tasks.store.session import Ledger
 
 DEFAULT_CHUNK_SIZE = 5_000
@@ -93,7 +93,7 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
         for rows in spool.exclusions():
             runs.add_exclusions(connection, run, rows)
         for addresses in spool.suppressions():
-            registry.add_suppressions(
+            consent.add_suppressions(
                 connection, identity.content.channel, addresses, reason="opted_out", source=f"file of {run.key}"
             )
         runs.check_balance(connection, run)

@@ -25,7 +25,7 @@ from tasks.judge import AudienceJudge, read_suppressed_addresses
 from tasks.messaging.content import Content
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
-from tasks.store import registry
+from tasks.store import consent
 from tasks.store.session import Ledger
 
 _EXAMPLES_PER_REASON = 3
@@ -178,7 +178,7 @@ def refresh_suppressions(run_key: str, channel: Channel, audience: Audience) -> 
     with Ledger() as ledger:
         for addresses in read_suppressed_addresses(audience, channel):
             with ledger.writing() as connection:
-                registry.add_suppressions(
+                consent.add_suppressions(
                     connection, channel, addresses, reason="opted_out", source=f"file of {run_key}"
                 )
 

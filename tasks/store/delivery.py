@@ -72,7 +72,7 @@ def apply_reports(
         received_at: When each came, for those that do not say when it came to be so.
     """
     _learn_tickets(connection, reports)
-    places = _find_messages(connection, provider, reports)
+    places = find_messages(connection, provider, reports)
     applied = Applied(unmatched=[place for place in range(len(reports)) if place not in places])
     by_message: defaultdict[int, list[_Dated]] = defaultdict(list)
     for place, message_ids in places.items():
@@ -251,8 +251,8 @@ _WAYS = (
 """In this order: the first way that leads to a message is taken."""
 
 
-def _find_messages(connection: Connection, provider: str, reports: Sequence[StatusReport]) -> dict[int, list[int]]:
-    """Ids of the messages that each report is about, by the report's place; a report without one is left out."""
+def find_messages(connection: Connection, provider: str, reports: Sequence[StatusReport]) -> dict[int, list[int]]:
+    """The messages that reports are about: ids by the report's place; a report that fits none is left out."""
     found: dict[int, list[int]] = {}
     for way in _WAYS:
         keys = {place: _full(way.key(report)) for place, report in enumerate(reports) if place not in found}

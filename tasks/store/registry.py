@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, insert, or_, select
 
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.store.row_sets import as_table
@@ -49,13 +48,22 @@ def suppressed_channels(channel: Channel) -> tuple[Channel, ...]:
     return (Channel.EMAIL,) if channel is Channel.EMAIL else (Channel.SMS, Channel.MMS)
 
 
+IS_IN_FORCE = or_(_SUPPRESSION.c.lifted_at.is_(None), _SUPPRESSION.c.lifted_at < _SUPPRESSION.c.effective_at)
+"""The SQL condition under which a row of `suppression` forbids anything."""
+
+
 def suppression_applies(channel: Channel, purpose: Purpose) -> Any:
-    """The SQL condition under which a row of `suppression` forbids such a message."""
+    """The SQL condition under which a row of `suppression` forbids such a message.
+
+    One that was lifted forbids again once the person has opted out later than that.
+    """
     scopes = [SuppressionScope.ALL]
     if purpose is Purpose.MARKETING:
         scopes.append(SuppressionScope.MARKETING)
-    return _SUPPRESSION.c.channel.in_(suppressed_channels(channel)) & or_(
-        *(_SUPPRESSION.c.scope == scope for scope in scopes)
+    return and_(
+        _SUPPRESSION.c.channel.in_(suppressed_channels(channel)),
+        or_(*(_SUPPRESSION.c.scope == scope for scope in scopes)),
+        IS_IN_FORCE,
     )
 
 
@@ -71,30 +79,3 @@ def find_suppressions(
         .order_by(_SUPPRESSION.c.id.desc())
     )
     return {address: source for address, source in found}  # noqa: C416  # rows are not pairs to dict()
-
-
-def add_suppressions(
-    connection: Connection,
-    channel: Channel,
-    addresses: Iterable[str],
-    *,
-    reason: str,
-    source: str,
-    scope: SuppressionScope = SuppressionScope.ALL,
-) -> None:
-    """Forbid these addresses. One that is forbidden already keeps its first reason, source and time."""
-    now = utc_now()
-    rows = [
-        {
-            "channel": channel,
-            "address": address,
-            "scope": scope,
-            "reason": reason,
-            "source": source,
-            "effective_at": now,
-        }
-        for address in addresses
-    ]
-    if rows:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        connection.execute(dialect.insert(_SUPPRESSION).on_conflict_do_nothing(), rows)

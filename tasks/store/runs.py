@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -97,9 +97,27 @@ def get_run(connection: Connection, run_id: int) -> RunRecord:
     return RunRecord(*found)
 
 
-def list_runs(connection: Connection) -> list[RunRecord]:
-    """All runs, oldest first."""
-    return [RunRecord(*found) for found in connection.execute(select(*_RECORD_COLUMNS).order_by(_RUN.c.id))]
+def list_runs(
+    connection: Connection,
+    *,
+    name: str | None = None,
+    run_key: str | None = None,
+    states: Collection[RunState] = tuple(RunState),
+) -> list[RunRecord]:
+    """Runs, oldest first.
+
+    Args:
+        connection: A transaction.
+        name: Only those of this campaign.
+        run_key: Only those under this run key.
+        states: Only those in one of these.
+    """
+    wanted = select(*_RECORD_COLUMNS).where(or_(*(_RUN.c.state == state for state in states)))
+    if name is not None:
+        wanted = wanted.where(_RUN.c.name == name)
+    if run_key is not None:
+        wanted = wanted.where(_RUN.c.run_key == run_key)
+    return [RunRecord(*found) for found in connection.execute(wanted.order_by(_RUN.c.id))]
 
 
 def create_run(
@@ -308,25 +326,57 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
     Returns:
         `stopped` while messages are left to hand over, `finished` when all are final, else `handed_over`.
     """
-    counts = count_statuses(connection, run_id)
-    if counts.get(MessageStatus.PLANNED) or counts.get(MessageStatus.SENDING):
-        state = RunState.STOPPED
-    elif all(status.is_final for status in counts):
-        state = RunState.FINISHED
-    else:
-        state = RunState.HANDED_OVER
+    state = _state_of(count_statuses(connection, run_id))
     connection.execute(
         update(_RUN)
         .where(_RUN.c.id == run_id, or_(_RUN.c.owner == owner, _RUN.c.owner.is_(None)))
-        .values(
-            owner=None,
-            lease_until=None,
-            state=state,
-            error=error,
-            finished_at=func.coalesce(_RUN.c.finished_at, utc_now()) if state is RunState.FINISHED else None,
-        )
+        .values(owner=None, lease_until=None, error=error, **_as_values(state))
     )
     return state
+
+
+def settle_run(connection: Connection, run_id: int) -> RunState:
+    """Bring a run that nobody sends into the state that its messages are in.
+
+    One whose sender died is freed first: what it left in `sending` cannot be known. One that is being sent, or of
+    which nothing was handed over yet, stays as it is.
+    """
+    state, owner, lease_until, error = connection.execute(
+        select(_RUN.c.state, _RUN.c.owner, _RUN.c.lease_until, _RUN.c.error)
+        .where(_RUN.c.id == run_id)
+        .with_for_update()
+    ).one()
+    if owner is not None:
+        if lease_until > utc_now() and not _died_on_this_host(owner):
+            return RunState(state)
+        settle_abandoned(connection, run_id)
+        error = "the process that sent it died"
+    counts = count_statuses(connection, run_id)
+    if counts.keys() == {MessageStatus.PLANNED} and state is RunState.PLANNED:
+        return RunState.PLANNED
+    new = _state_of(counts)
+    if (new, owner) != (state, None):
+        if new is RunState.STOPPED:
+            error = error or f"{counts[MessageStatus.PLANNED]:,} messages are left to hand over"
+        connection.execute(
+            update(_RUN)
+            .where(_RUN.c.id == run_id)
+            .values(
+                owner=None, lease_until=None, error=error if new is RunState.STOPPED else None, **_as_values(new)
+            )
+        )
+    return new
+
+
+def _state_of(counts: Mapping[MessageStatus, int]) -> RunState:
+    if counts.get(MessageStatus.PLANNED) or counts.get(MessageStatus.SENDING):
+        return RunState.STOPPED
+    return RunState.FINISHED if all(status.is_final for status in counts) else RunState.HANDED_OVER
+
+
+def _as_values(state: RunState) -> dict[str, Any]:
+    is_finished = state is RunState.FINISHED
+    return {"state": state, "finished_at": func.coalesce(_RUN.c.finished_at, utc_now()) if is_finished else None}
 
 
 def count_statuses(connection: Connection, run_id: int) -> dict[MessageStatus, int]:

@@ -16,7 +16,7 @@ from tasks.datasets.readers import DatasetError
 from tasks.messaging.statuses import Channel, ExclusionReason, MessageStatus
 from tasks.resume import CampaignChanged
 from tasks.stopping import request_stop
-from tasks.store import registry
+from tasks.store import consent
 from tasks.store.tables import RunState
 from tests.flows.conftest import set_credentials
 
@@ -80,7 +80,7 @@ def test_what_was_approved_and_is_no_longer_the_same_is_refused(sandbox, campaig
     job = campaign("bird")
     digest = send_campaign(job, dry_run=True).prepared.digest
     with ledger.writing() as connection:
-        registry.add_suppressions(connection, Channel.SMS, ["+12125550103"], reason="stop", source="test")
+        consent.add_suppressions(connection, Channel.SMS, ["+12125550103"], reason="stop", source="test")
     with pytest.raises(NotApproved, match=digest):
         send_campaign(job, approve=digest)
     assert sandbox.received("bird").total() == 0
@@ -155,7 +155,7 @@ def test_an_opt_out_after_planning_is_respected(sandbox, campaign, ledger, monke
     with pytest.raises(RunStopped):
         send_campaign(job)
     with ledger.writing() as connection:
-        registry.add_suppressions(connection, Channel.SMS, ["+12125550103"], reason="stop", source="test")
+        consent.add_suppressions(connection, Channel.SMS, ["+12125550103"], reason="stop", source="test")
     monkeypatch.setenv("ROLLCALL_BIRD_ACCESS_KEY", "sandbox-bird-key")
     account = send_campaign(job)
     assert account.statuses == {MessageStatus.ACCEPTED: 19, MessageStatus.CANCELLED: 1}

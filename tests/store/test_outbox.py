@@ -4,7 +4,7 @@ from decimal import Decimal
 from sqlalchemy import text
 
 from tasks.messaging.statuses import Channel, MessageStatus
-from tasks.store import outbox, registry, runs
+from tasks.store import consent, outbox, registry, runs
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.session import Ledger
 from tasks.store.tables import ChunkState, RequestState, SuppressionScope
@@ -52,7 +52,7 @@ def test_an_opt_out_that_came_after_planning_withdraws_the_message(ledger, plan)
     run, (chunk,) = plan(3)
     with ledger.writing() as connection:
         messages = outbox.planned_messages(connection, chunk)
-        registry.add_suppressions(connection, Channel.SMS, [messages[1].address], reason="stop", source="test")
+        consent.add_suppressions(connection, Channel.SMS, [messages[1].address], reason="stop", source="test")
         got = claim(connection, run, chunk, messages)
     assert got.withdrawn == 1
     assert got.message_ids == {messages[0].id, messages[2].id}
@@ -65,7 +65,7 @@ def test_a_marketing_opt_out_does_not_stop_a_transactional_message(ledger, plan)
     run, (chunk,) = plan(1)
     with ledger.writing() as connection:
         (message,) = outbox.planned_messages(connection, chunk)
-        registry.add_suppressions(
+        consent.add_suppressions(
             connection,
             Channel.SMS,
             [message.address],

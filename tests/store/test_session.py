@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 from tasks.messaging.statuses import Channel
-from tasks.store import registry
+from tasks.store import consent
 from tasks.store.session import Ledger, LedgerError
 
 TABLES = {
@@ -37,7 +37,7 @@ def test_opening_a_ledger_again_changes_nothing(ledger, database_url):
 def test_a_failed_transaction_leaves_nothing_behind(ledger):
     def fail_halfway():
         with ledger.writing() as connection:
-            registry.add_suppressions(connection, Channel.SMS, ["+12125550101"], reason="x", source="y")
+            consent.add_suppressions(connection, Channel.SMS, ["+12125550101"], reason="x", source="y")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -1,0 +1,298 @@
+"""What is still open of a run: messages to ask about, to search for, to hand over again, to close."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, or_, select, update
+
+from tasks.messaging.reports import HandedOver
+from tasks.messaging.statuses import MessageStatus
+from tasks.store.row_sets import as_table
+from tasks.store.tables import (
+    CampaignRun,
+    Chunk,
+    ChunkState,
+    Message,
+    ProviderRequest,
+    RequestState,
+    utc_now,
+)
+
+_RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+_CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # the same
+_MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
+_REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
+
+AWAITING_RECEIPT = (MessageStatus.ACCEPTED, MessageStatus.SCHEDULED, MessageStatus.SENT)
+"""Statuses in which a provider has a message and has not said how it ended."""
+
+LEAST_PAUSE = timedelta(seconds=30)
+"""The shortest pause between two questions about one message."""
+
+_CLAIMED_AT = func.coalesce(_MESSAGE.c.claimed_at, _MESSAGE.c.status_at)
+"""Ledgers of version 0.1 did not write down when a message was claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMessage:
+    """A message that a provider is to be asked about.
+
+    Attributes:
+        attempts: How often it had been claimed; what is found out is true of that attempt.
+    """
+
+    id: int
+    attempts: int
+    asked: HandedOver
+
+
+def claim_questions(
+    connection: Connection,
+    run_id: int,
+    *,
+    statuses: Collection[MessageStatus],
+    at_least_old: timedelta,
+    longest_pause: timedelta,
+    limit: int,
+) -> list[OpenMessage]:
+    """Take messages that their provider is to be asked about now, oldest first.
+
+    They are put off by half their age before anybody asks, so two who reconcile at once share the work, and old
+    messages cost few questions.
+
+    Args:
+        connection: A writing transaction, committed before the first question.
+        run_id: Their run.
+        statuses: In which they are.
+        at_least_old: Younger ones are left alone.
+        longest_pause: Until the next question about the same message.
+        limit: At most so many.
+    """
+    now = utc_now()
+    rows = connection.execute(
+        select(
+            _MESSAGE.c.id,
+            _MESSAGE.c.attempts,
+            _MESSAGE.c.reference,
+            _MESSAGE.c.address,
+            _CLAIMED_AT.label("claimed_at"),
+            _MESSAGE.c.provider_message_id,
+            _REQUEST.c.ticket,
+            _REQUEST.c.reference.label("request_reference"),
+            _REQUEST.c.size.label("request_size"),
+            _RUN.c.channel,
+            _RUN.c.content,
+        )
+        .join_from(_MESSAGE, _RUN, _RUN.c.id == _MESSAGE.c.run_id)
+        .outerjoin(_REQUEST, _REQUEST.c.id == _MESSAGE.c.request_id)
+        .where(
+            _MESSAGE.c.run_id == run_id,
+            or_(*(_MESSAGE.c.status == status for status in statuses)),
+            _MESSAGE.c.status_at <= now - at_least_old,
+            or_(_MESSAGE.c.next_poll_at.is_(None), _MESSAGE.c.next_poll_at <= now),
+        )
+        .order_by(_MESSAGE.c.id)
+        .limit(limit)
+        .with_for_update(of=_MESSAGE, skip_locked=True)
+    ).all()
+    if rows:
+        connection.execute(
+            update(_MESSAGE)
+            .where(_MESSAGE.c.id == bindparam("message_id"))
+            .values(next_poll_at=bindparam("when", type_=_MESSAGE.c.next_poll_at.type)),
+            [
+                {
+                    "message_id": row.id,
+                    "when": now + max(LEAST_PAUSE, min(longest_pause, (now - row.claimed_at) / 2)),
+                }
+                for row in rows
+            ],
+        )
+    return [
+        OpenMessage(
+            id=row.id,
+            attempts=row.attempts,
+            asked=HandedOver(
+                reference=row.reference,
+                address=row.address,
+                claimed_at=row.claimed_at,
+                channel=row.channel,
+                provider_message_id=row.provider_message_id,
+                ticket=row.ticket,
+                request_reference=row.request_reference,
+                request_size=row.request_size,
+                template_id=(row.content.get("template") or {}).get("id"),
+            ),
+        )
+        for row in rows
+    ]
+
+
+def ask_again(connection: Connection, run_id: int) -> None:
+    """Let the next question about every open message of a run be due now."""
+    connection.execute(
+        update(_MESSAGE)
+        .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.next_poll_at > utc_now())
+        .values(next_poll_at=None)
+    )
+
+
+def count_rivals(connection: Connection, provider: str, addresses: Iterable[str]) -> dict[str, int]:
+    """How many messages to each address are `unknown` at one provider, over all runs."""
+    wanted = as_table(connection, address=sorted(set(addresses)))
+    counted = connection.execute(
+        select(_MESSAGE.c.address, func.count())
+        .join_from(wanted, _MESSAGE, _MESSAGE.c.address == wanted.c.address)
+        .where(_MESSAGE.c.provider == provider, _MESSAGE.c.status == MessageStatus.UNKNOWN)
+        .group_by(_MESSAGE.c.address)
+    )
+    return {address: count for address, count in counted}  # noqa: C416  # rows are not pairs to dict()
+
+
+def known_ids(
+    connection: Connection, provider: str, addresses: Iterable[str], requests_since: datetime
+) -> frozenset[str]:
+    """The provider's ids that belong to messages of the ledger.
+
+    Args:
+        connection: A transaction.
+        provider: Whose ids.
+        addresses: Of messages to these, from all runs, the messages' ids.
+        requests_since: Of requests that began since then, from all runs, the tickets.
+    """
+    wanted = as_table(connection, address=sorted(set(addresses)))
+    of_messages = (
+        select(_MESSAGE.c.provider_message_id)
+        .join_from(wanted, _MESSAGE, _MESSAGE.c.address == wanted.c.address)
+        .where(_MESSAGE.c.provider == provider, _MESSAGE.c.provider_message_id.is_not(None))
+    )
+    of_requests = (
+        select(_REQUEST.c.ticket)
+        .join_from(_REQUEST, _RUN, _RUN.c.id == _REQUEST.c.run_id)
+        .where(
+            _RUN.c.provider == provider, _REQUEST.c.ticket.is_not(None), _REQUEST.c.started_at >= requests_since
+        )
+    )
+    return frozenset(connection.execute(of_messages.union(of_requests)).scalars())
+
+
+def addresses_in_flight(connection: Connection, provider: str, addresses: Iterable[str]) -> frozenset[str]:
+    """Those of these addresses to which a message may be on the wire right now."""
+    wanted = as_table(connection, address=sorted(set(addresses)))
+    return frozenset(
+        connection.execute(
+            select(_MESSAGE.c.address)
+            .join_from(wanted, _MESSAGE, _MESSAGE.c.address == wanted.c.address)
+            .where(_MESSAGE.c.provider == provider, _MESSAGE.c.status == MessageStatus.SENDING)
+        ).scalars()
+    )
+
+
+def settle_by_ticket(connection: Connection, run_id: int) -> int:
+    """Messages of lost answers whose request has got a ticket meanwhile, through a callback: they were accepted.
+
+    Returns:
+        How many.
+    """
+    requests = select(_REQUEST.c.id).where(
+        _REQUEST.c.run_id == run_id,
+        _REQUEST.c.ticket.is_not(None),
+        or_(_REQUEST.c.state == RequestState.OPEN, _REQUEST.c.state == RequestState.UNKNOWN),
+    )
+    ticket = select(_REQUEST.c.ticket).where(_REQUEST.c.id == _MESSAGE.c.request_id).scalar_subquery()
+    settled = connection.execute(
+        update(_MESSAGE)
+        .where(
+            _MESSAGE.c.run_id == run_id,
+            _MESSAGE.c.status == MessageStatus.UNKNOWN,
+            _MESSAGE.c.request_id.in_(requests),
+        )
+        .values(
+            status=MessageStatus.ACCEPTED,
+            reason=None,
+            provider_message_id=func.coalesce(_MESSAGE.c.provider_message_id, ticket),
+            status_at=utc_now(),
+        )
+    ).rowcount
+    # Not those that are still open: their own answer, or the end of their sender, says what they are.
+    connection.execute(
+        update(_REQUEST)
+        .where(
+            _REQUEST.c.run_id == run_id,
+            _REQUEST.c.ticket.is_not(None),
+            _REQUEST.c.state == RequestState.UNKNOWN,
+        )
+        .values(state=RequestState.ACCEPTED, error=None)
+    )
+    return int(settled)
+
+
+def plan_again(connection: Connection, run_id: int, messages: Mapping[int, int] | None, *, reason: str) -> int:
+    """Let `unknown` messages be handed over once more.
+
+    Args:
+        connection: A writing transaction.
+        run_id: Their run.
+        messages: Their ids, and the attempt that is known not to have arrived; None means all of the run, because
+            its operator decided so.
+        reason: Why.
+
+    Returns:
+        How many are planned now; one that moved on meanwhile stays where it is.
+    """
+    condition = _MESSAGE.c.status == MessageStatus.UNKNOWN
+    planned = {"status": MessageStatus.PLANNED, "reason": reason, "request_id": None, "status_at": utc_now()}
+    if messages is None:
+        whose: Sequence[Any] = [_MESSAGE.c.run_id == run_id]
+        parameters: Sequence[dict[str, int]] = [{}]
+    else:
+        whose = [_MESSAGE.c.id == bindparam("message_id"), _MESSAGE.c.attempts == bindparam("attempt")]
+        parameters = [{"message_id": message, "attempt": attempt} for message, attempt in messages.items()]
+    by_chunk: dict[int, int] = {}
+    statement = update(_MESSAGE).where(condition, *whose).values(**planned).returning(_MESSAGE.c.chunk_id)
+    for parameter in parameters:
+        for chunk_id in connection.execute(statement, parameter).scalars():
+            by_chunk[chunk_id] = by_chunk.get(chunk_id, 0) + 1
+    for chunk_id, count in by_chunk.items():
+        connection.execute(update(_CHUNK).where(_CHUNK.c.id == chunk_id).values(handled=_CHUNK.c.handled - count))
+        # One that is being worked on is looked at again when it is released.
+        connection.execute(
+            update(_CHUNK)
+            .where(_CHUNK.c.id == chunk_id, _CHUNK.c.state == ChunkState.DONE)
+            .values(state=ChunkState.PLANNED)
+        )
+    return sum(by_chunk.values())
+
+
+def close_without_receipt(
+    connection: Connection,
+    run_id: int,
+    *,
+    reason: str,
+    claimed_before: datetime,
+    statuses: Collection[MessageStatus] = AWAITING_RECEIPT,
+) -> int:
+    """Close messages as `unconfirmed`; a late receipt still corrects them.
+
+    Args:
+        connection: A writing transaction.
+        run_id: Their run.
+        reason: Why.
+        claimed_before: Only those whose request left before this.
+        statuses: In which they are.
+
+    Returns:
+        How many.
+    """
+    closed = connection.execute(
+        update(_MESSAGE)
+        .where(
+            _MESSAGE.c.run_id == run_id,
+            or_(*(_MESSAGE.c.status == status for status in statuses)),
+            claimed_before >= _CLAIMED_AT,
+        )
+        .values(status=MessageStatus.UNCONFIRMED, reason=reason, status_at=utc_now())
+    )
+    return int(closed.rowcount)
