@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from tasks.store import runs
 from tasks.store.session import Ledger
 
 log = logging.getLogger(__name__)
+
+_LEAST_LEASE_LEFT_SECONDS = 15.0
+_renewed_at: dict[str, float] = {}
+"""When the lease of each run that this process owns was last renewed, by owner, on the clock of `_uptime`."""
 
 _HEARTBEAT_SECONDS = runs.LEASE.total_seconds() / 4
 
@@ -43,6 +48,7 @@ def owned_run(run_id: int) -> Iterator[Ownership]:
     ownership = Ownership(runs.process_name())
     with Ledger() as ledger:
         with ledger.writing() as connection:
+            _renewed_at[ownership.owner] = _uptime()
             runs.acquire_run(connection, run_id, ownership.owner)
             ownership.abandoned = runs.settle_abandoned(connection, run_id)
             counts = runs.count_statuses(connection, run_id)
@@ -60,14 +66,35 @@ def owned_run(run_id: int) -> Iterator[Ownership]:
         finally:
             given_back.set()
             heartbeat.join()
+            _renewed_at.pop(ownership.owner, None)
             with ledger.writing() as connection:
                 runs.release_run(connection, run_id, ownership.owner, error=ownership.error)
 
 
 def _keep_lease(ledger: Ledger, run_id: int, owner: str, given_back: threading.Event) -> None:
     while not given_back.wait(_HEARTBEAT_SECONDS):
+        before = _uptime()  # not afterwards: the lease begins when the database is asked, not when it answers
         try:
             with ledger.writing() as connection:
-                runs.renew_lease(connection, run_id, owner)
+                if runs.renew_lease(connection, run_id, owner):
+                    _renewed_at[owner] = before
         except SQLAlchemyError as error:  # the next beat may get through; whoever records notices a lost run
             log.warning("no sign of life could be given for run %s: %s", run_id, type(error).__name__)
+
+
+def may_still_send(owner: str) -> bool:
+    """Whether the lease of a run that this process owns surely has not run out.
+
+    Asked before every request. A process that was stalled (stopped, swapped out, asleep) may have been taken for
+    dead meanwhile: its messages are `unknown` then, a provider that was asked may have said that it does not have
+    them, and they may be on their way through another process. So it must not send what it had claimed before.
+    """
+    renewed_at = _renewed_at.get(owner)
+    if renewed_at is None:
+        return True  # owned by another process, which started this one and watches the lease
+    return _uptime() - renewed_at < runs.LEASE.total_seconds() - _LEAST_LEASE_LEFT_SECONDS
+
+
+def _uptime() -> float:
+    """Seconds that go on while the machine sleeps, where the system has such a clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -18,6 +18,7 @@ from tasks.breaker import Breaker
 from tasks.connection import RunConnection
 from tasks.contacts.addresses import reachable_address
 from tasks.messaging.statuses import MessageStatus
+from tasks.ownership import may_still_send
 from tasks.providers.base import Batch, OutboundMessage, SendOutcome
 from tasks.providers.errors import OutcomeUnknown, ProviderError, RequestRejected
 from tasks.requests import PlannedRequest
@@ -93,14 +94,21 @@ class ChunkSender:
         # The HTTP client has as many. What waits here instead of there can still be stopped.
         self._request_slots = asyncio.Semaphore(in_flight)
         self._breaker = Breaker(is_bulk=is_bulk)
-        self._provider.use_stop_check(report.is_stopped)
+        self._provider.use_stop_check(self._is_stopped)
+
+    def _is_stopped(self) -> bool:
+        if not may_still_send(self._owner):
+            self._report.stop(
+                "stalled", "this process stood still for so long that the run may have been taken over"
+            )
+        return self._report.is_stopped()
 
     async def send_all(self, requests: Iterator[PlannedRequest]) -> None:
         """Send all of these, until something stops the chunk."""
         async with self._provider, asyncio.TaskGroup() as group:
             while window := list(islice(requests, self._window_size)):
                 await self._window_slots.acquire()
-                if self._report.is_stopped():
+                if self._is_stopped():
                     break
                 group.create_task(self._send_window(window))
         if self._report.faults:
@@ -172,7 +180,7 @@ class ChunkSender:
         self, request_id: int | None, request: PlannedRequest
     ) -> tuple[list[RecordedOutcome], RecordedRequest | None]:
         async with self._request_slots:
-            if self._report.is_stopped():  # while this one waited for its turn
+            if self._is_stopped():  # while this one waited for its turn
                 return _all_planned(request), _refused(request_id, self._report.stop_message)
             outbound = [self._outbound(message, request) for message in request.messages]
             batch = Batch(request.reference, request.batch_text) if request.is_bulk else None
