@@ -14,12 +14,12 @@ _NOT_FOUND = 404
 
 def classify_bird(answer: Answer) -> ProviderError | None:
     """What an answer to a send means; a 2xx without the message's id says nothing."""
-    return None if answer.is_success and answer.get(_ID) else _explain_refusal(answer, without="message_id")
+    return None if answer.is_success and answer.get(_ID) else explain_refusal(answer, without="message_id")
 
 
 def classify_batch(answer: Answer) -> ProviderError | None:
     """What an answer to a batch means; a 2xx without the batch's id says nothing."""
-    return None if answer.is_success and read_batch_id(answer) else _explain_refusal(answer, without="batch_id")
+    return None if answer.is_success and read_batch_id(answer) else explain_refusal(answer, without="batch_id")
 
 
 def read_batch_id(answer: Answer) -> str | None:
@@ -28,7 +28,13 @@ def read_batch_id(answer: Answer) -> str | None:
     return str(batch_id) if batch_id else None
 
 
-def _explain_refusal(answer: Answer, *, without: str) -> ProviderError:
+def explain_refusal(answer: Answer, *, without: str) -> ProviderError:
+    """What an answer means that is no success, or is one that lacks what it should hold.
+
+    Args:
+        answer: What Bird answered.
+        without: What a 2xx lacks, in snake_case.
+    """
     code = answer.get("code")
     raw_status = quote(str(code)) if code else None
     explanation = answer.get("message") or answer.get("detail") or answer.get("title")
