@@ -11,12 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from deployments.sandbox.clock import Clock
-from deployments.sandbox.dripcel.cells import HOME_COUNTRY, read_cell, read_country
+from deployments.sandbox.dripcel.cells import HOME_COUNTRY, digits_of, read_cell, read_country
 from deployments.sandbox.dripcel.errors import DripcelError, Throttled, error_answer, not_found
 from deployments.sandbox.dripcel.fields import Fields, Warn
+from deployments.sandbox.dripcel.hooks import LEAST_CREDIT, new_hook
 from deployments.sandbox.dripcel.organisation import Organisation
 from deployments.sandbox.dripcel.people import ALL_CAMPAIGNS
-from deployments.sandbox.dripcel.replies import matches, new_reply
+from deployments.sandbox.dripcel.replies import KINDS, Reply, matches, new_reply
 from deployments.sandbox.dripcel.sending import EMAIL_FIELDS, SMS_FIELDS, send_bulk_email, send_sms
 from deployments.sandbox.dripcel.sends import CURSOR_PARAMETER, SmsSend, delivery_page
 from deployments.sandbox.dripcel.switches import DripcelSettings
@@ -71,7 +72,10 @@ class DripcelSandbox(ProviderSandbox[DripcelSettings]):
         ]
 
     def control_routes(self) -> Sequence[Route]:
-        return [Route("/dripcel-control/replies", self._take_reply, methods=["POST"])]
+        return [
+            Route("/dripcel-control/replies", self._take_reply, methods=["POST"]),
+            Route("/dripcel-control/replies/{reply_id}", self._reclassify_reply, methods=["PATCH"]),
+        ]
 
     def error_response(self, status: int) -> Response:
         if status == TOO_MANY_REQUESTS:
@@ -88,7 +92,9 @@ class DripcelSandbox(ProviderSandbox[DripcelSettings]):
         super().change_settings(settings)
 
     def status_of(self, recipient: Recipient) -> str:
-        return recipient.word(self.settings) if isinstance(recipient, SmsSend) else recipient.status
+        if not isinstance(recipient, SmsSend):
+            return recipient.status
+        return recipient.word(self.settings, self.clock.now())
 
     def _guarded(self, handler: Handler, permission: str | None) -> Handler:
         """The handler behind what every call has in common: key, rate, permission, the form of an error."""
@@ -237,7 +243,7 @@ class DripcelSandbox(ProviderSandbox[DripcelSettings]):
             raise DripcelError(400, "Invalid cursor")
         phone = None if cell is None else self._any_cell(cell, self._warner(request))
         sends = self._organisation.sends.find(customer_id, phone)
-        records, pagination = delivery_page(sends, int(cursor), self.settings)
+        records, pagination = delivery_page(sends, int(cursor), self.settings, self.clock.now())
         return _ok(records, {} if pagination is None else {"pagination": pagination})
 
     async def _read_send_log(self, request: Request) -> Response:
@@ -288,12 +294,35 @@ class DripcelSandbox(ProviderSandbox[DripcelSettings]):
             now_seconds=now,
         )
         organisation.replies.append(reply)
-        campaign_id = None if send is None else send.campaign_id
-        if reply.kind == "optOut":
-            organisation.people.opt_out(phone, [campaign_id or ALL_CAMPAIGNS])
-        elif reply.kind == "optIn":
-            organisation.people.opt_in(phone, campaign_id)
+        organisation.heed(reply)
+        if send is not None:
+            self._fire_hook(reply, send)
         return json_answer(reply.members, 201)
+
+    def _fire_hook(self, reply: Reply, send: SmsSend) -> None:
+        settings, organisation = self.settings, self._organisation
+        if settings.hook_url is None or send.campaign_id is None or organisation.credit < LEAST_CREDIT:
+            return
+        contact = organisation.people.contacts.get(send.address)
+        objects = {
+            "contact": {"cell": digits_of(send.address)} if contact is None else contact.as_json(),
+            "campaign": {"_id": send.campaign_id, "name": settings.campaigns.get(send.campaign_id)},
+            "reply": reply.members,
+            "send": {"_id": send.send_id, "campaign_id": send.campaign_id},
+        }
+        self.pusher.push(new_hook(settings.hook_url, objects, settings, f"hook-{reply.members['_id']}"))
+
+    async def _reclassify_reply(self, request: Request) -> Response:
+        """Control: somebody at Dripcel puts a reply into another class, `{"kind": "optOut"}`."""
+        replies, kind = self._organisation.replies, (await request.json()).get("kind")
+        if kind not in KINDS:
+            return json_answer({"problem": f"kind must be one of {', '.join(KINDS)}"}, 422)
+        for place, reply in enumerate(replies):
+            if reply.members["_id"] == request.path_params["reply_id"]:
+                replies[place] = reply.reclassified(kind, self.clock.now())
+                self._organisation.heed(replies[place])
+                return json_answer(replies[place].members)
+        return json_answer({"problem": "no such reply"}, 404)
 
     async def _fields(self, request: Request, known: Sequence[str]) -> Fields:
         return Fields(await self._body(request), known, self._warner(request))

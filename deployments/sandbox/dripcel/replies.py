@@ -10,6 +10,8 @@ from deployments.sandbox.dripcel.cells import digits_of
 from deployments.sandbox.dripcel.sends import SmsSend
 from deployments.sandbox.dripcel.switches import DripcelSettings
 
+KINDS = ("optIn", "optOut", "unknown")
+
 _OPT_IN_WORDS = ("yes",)
 _OPT_OUT_WORDS = ("stop", "delete", "remove", "no", "opt-out", "out")
 
@@ -25,6 +27,11 @@ class Reply:
     def kind(self) -> str:
         """`optIn`, `optOut` or `unknown`."""
         return str(self.members["kind"])
+
+    def reclassified(self, kind: str, now_seconds: float) -> "Reply":
+        """The same reply in another class."""
+        members = {**self.members, "kind": kind, "updatedAt": rfc3339(now_seconds)}
+        return Reply(members, self.received_at)
 
 
 def new_reply(

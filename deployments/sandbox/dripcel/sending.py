@@ -1,5 +1,6 @@
 """Dripcel's two send calls. Order of checks: fields, number, opt-out, contact, test mode, credit."""
 
+import random
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -70,7 +71,7 @@ def send_sms(
         campaign_id,
         settings,
         skips_non_contacts=skips_non_contacts,
-        is_template=has_placeholders(content),
+        text=content,
         asks_for_test=asks_for_test,
     )
     text = organisation.people.personal_text(content, phone, warn, "content")
@@ -82,13 +83,13 @@ def send_sms(
         text=text,
         sender=None,
         reference=None,
-        id=organisation.new_id(),
+        id=organisation.new_id(now_seconds),
         status=fate.states[0],
         cost=cost,
         received_at=now_seconds,
         simulated=fate.is_test,
-        delivery_id=organisation.new_id(),
-        send_id=organisation.new_id(),
+        delivery_id=organisation.new_id(now_seconds),
+        send_id=organisation.new_id(now_seconds),
         campaign_id=campaign_id,
         states=fate.states,
     )
@@ -108,7 +109,7 @@ def _fate_of(
     settings: DripcelSettings,
     *,
     skips_non_contacts: bool,
-    is_template: bool,
+    text: str,
     asks_for_test: bool,
 ) -> _Fate:
     people = organisation.people
@@ -121,13 +122,24 @@ def _fate_of(
             if settings.non_contact == "error_400":
                 raise DripcelError(400, "Cell number is not a contact")
             return _Fate(("skipped",), is_charged=False)
-        if is_template and settings.template_non_contact == "error_400":
+        if has_placeholders(text) and settings.template_non_contact == "error_400":
             raise DripcelError(400, "Templates can only be sent to contacts")
-    script = settings.delivery_scripts.get(phone, settings.delivery_script)
-    states = ("pending",) if script == "never" else tuple(script)
+    states = _states_of(phone, text, settings)
     if asks_for_test and settings.test_mode != "ignored":
         return _Fate(states, is_charged=False, is_test=True, has_record=settings.test_mode == "free_record")
     return _Fate(states)
+
+
+def _states_of(phone: str, text: str, settings: DripcelSettings) -> tuple[str, ...]:
+    script = settings.delivery_scripts.get(phone, settings.delivery_script)
+    if script == "never":
+        return ("pending",)
+    if phone in settings.delivery_scripts or not settings.outcomes:
+        return tuple(script)
+    # By the message alone, so that no order of arrival changes it.
+    dice = random.Random(f"{phone} {text}")
+    [outcome] = dice.choices(list(settings.outcomes), list(settings.outcomes.values()))
+    return (*script[:-1], outcome)
 
 
 def send_bulk_email(
@@ -168,7 +180,7 @@ def send_bulk_email(
     ]
     organisation.check_credit(price * len(wanted), settings)
     organisation.credit -= price * len(wanted)
-    send_id = organisation.new_id()
+    send_id = organisation.new_id(now_seconds)
     is_later = start_at is not None and start_at > now_seconds
     for address in wanted:
         organisation.ledger.record(

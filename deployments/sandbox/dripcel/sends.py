@@ -37,9 +37,13 @@ class SmsSend(Recipient):
     states: tuple[str, ...]
     polls: int = 0
 
-    def word(self, settings: DripcelSettings) -> str:
-        """Dripcel's word for where it stands: each poll shows the next state, and the last one stays."""
-        state = self.states[min(max(self.polls - 1, 0), len(self.states) - 1)]
+    def word(self, settings: DripcelSettings, now_seconds: float) -> str:
+        """Dripcel's word for where it stands: each poll, or each step of time, leads on; the last state stays."""
+        if settings.delivery_steps == "by_poll":
+            step = self.polls - 1
+        else:
+            step = int((now_seconds - self.received_at) / settings.delivery_step_seconds)
+        state = self.states[min(max(step, 0), len(self.states) - 1)]
         return settings.status_words.get(state, state)
 
 
@@ -105,7 +109,7 @@ class Sends:
 
 
 def delivery_page(
-    sends: Sequence[SmsSend], cursor: int, settings: DripcelSettings
+    sends: Sequence[SmsSend], cursor: int, settings: DripcelSettings, now_seconds: float
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """The delivery records of one page, each one poll further on, and its `pagination`."""
     page_rows = len(sends) if settings.deliveries_page == "all" else settings.deliveries_page
@@ -118,7 +122,7 @@ def delivery_page(
                 "_id": send.delivery_id,
                 "cell": digits_of(send.address),
                 "customerId": send.id,
-                "status": send.word(settings),
+                "status": send.word(settings, now_seconds),
             }
         )
     if settings.deliveries_page == "all":

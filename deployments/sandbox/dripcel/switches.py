@@ -1,11 +1,23 @@
 """What the Dripcel documentation leaves open, as switches; the defaults are the likeliest reading."""
 
+import json
 import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from deployments.sandbox.faults import FaultSettings
+
+HOOK_BODY = """{
+  "_id": "{{reply._id}}",
+  "Msisdn": "{{reply.Msisdn}}",
+  "kind": "{{reply.kind}}",
+  "campaign_id": "{{reply.campaign_id}}",
+  "UserReference": "{{reply.UserReference}}",
+  "Received": "{{reply.Received}}",
+  "Message": "{{reply.Message}}"
+}"""
+"""What a user writes into the console, for example."""
 
 _PLACEHOLDER = re.compile(r"{{\s*([^{}]*?)\s*}}")
 
@@ -30,6 +42,20 @@ def _known_words(words: dict[str, str]) -> dict[str, str]:
     if unknown := words.keys() - STATES:
         raise ValueError(f"{sorted(unknown)}; the states are {', '.join(sorted(STATES))}")
     return words
+
+
+def _known_shares(shares: dict[str, float]) -> dict[str, float]:
+    _known_words(dict.fromkeys(shares, ""))
+    if shares and (min(shares.values()) < 0 or sum(shares.values()) <= 0):
+        raise ValueError("shares must not be negative, nor all of them 0")
+    return shares
+
+
+def _json_of_texts(body: str) -> str:
+    members = json.loads(body)
+    if not (isinstance(members, dict) and all(isinstance(value, str) for value in members.values())):
+        raise ValueError("must be a JSON object of texts")
+    return body
 
 
 STATES = frozenset(
@@ -79,6 +105,18 @@ class DripcelSettings(FaultSettings):
         status_words: From the states of the scripts to the words on the wire.
         delivery_script: The states of a message, one per poll that shows it; `never` stays at `pending`.
         delivery_scripts: The same for single numbers (E.164 form).
+        outcomes: Shares of last states, in place of the last state of `delivery_script`: `{"delivered": 0.9,
+            "undelivered": 0.1}`. Which message gets which depends on its number and text alone.
+        delivery_steps: Whether a message goes through its states by polls that show it, or by its age.
+        delivery_step_seconds: How long each state but the last one lasts, when by age.
+        hook_url: Who is told of replies to sends with a `campaign_id`; nobody when None.
+        hook_method: `GET` has the body as a query ("Encode Into URL").
+        hook_body: JSON object of texts with `{{contact. }}`, `{{campaign. }}`, `{{reply. }}`, `{{send. }}`.
+        hook_quoting: Whether what is put in for a template of a JSON body is escaped.
+        hook_header: Spelling of the header that all attempts of one hook share.
+        hook_retries: Attempts after the first; the documentation allows three.
+        hook_timeout_seconds: How long an answer is waited for.
+        hook_retry_seconds: The pause before the first retry.
         sms_send_log: Whether an SMS makes a send log; `on` means when it has a `campaign_id`.
         email_send_log: Whether a bulk e-mail makes one.
         deliveries_page: All rows of `/deliveries` at once, or so many, with `pagination`.
@@ -124,6 +162,17 @@ class DripcelSettings(FaultSettings):
     status_words: Annotated[dict[str, str], AfterValidator(_known_words)] = Field(default_factory=dict)
     delivery_script: Script = Field(default_factory=lambda: ["pending", "sent", "delivered"])
     delivery_scripts: dict[str, Script] = Field(default_factory=dict)
+    outcomes: Annotated[dict[str, float], AfterValidator(_known_shares)] = Field(default_factory=dict)
+    delivery_steps: Literal["by_poll", "by_time"] = "by_poll"
+    delivery_step_seconds: float = Field(default=1.0, gt=0)
+    hook_url: str | None = None
+    hook_method: Literal["GET", "POST"] = "POST"
+    hook_body: Annotated[str, AfterValidator(_json_of_texts)] = HOOK_BODY
+    hook_quoting: Literal["escaped", "raw"] = "escaped"
+    hook_header: Literal["dripcel-idempotency-key", "dripcel-idemptotency-key"] = "dripcel-idempotency-key"
+    hook_retries: int = Field(default=3, ge=0, le=3)
+    hook_timeout_seconds: float = Field(default=10.0, gt=0)
+    hook_retry_seconds: float = Field(default=1.0, ge=0)
     sms_send_log: Literal["on", "off"] = "on"
     email_send_log: Literal["on", "off"] = "off"
     deliveries_page: Literal["all"] | Annotated[int, Field(ge=1)] = "all"

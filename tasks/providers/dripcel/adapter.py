@@ -167,6 +167,12 @@ class Dripcel(Provider):
             raise TypeError("options must be Dripcel.Options")
         return find_dripcel_warnings(options)
 
+    @classmethod
+    def gives_receipts(cls, content: Content, options: ProviderOptions) -> bool:
+        # "200 ok" is the last that is heard of an e-mail: no id, and no call that would tell of an address.
+        del options
+        return content.channel is not Channel.EMAIL
+
     async def send(self, messages: Sequence[OutboundMessage], batch: Batch | None = None) -> list[SendOutcome]:
         """Hand over one SMS, or one template to some e-mail addresses.
 

@@ -1,6 +1,7 @@
 """What Dripcel's answers mean: one envelope, and an `error` of many shapes."""
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,6 +25,10 @@ _MESSAGE = "message"
 _RESETS_AT = "resetsAt"
 _CUSTOMER_ID = "customerId"
 _TOTAL_COST = "totalCost"
+_PAGINATION = "pagination"
+# A catalogue of third parties has the first spelling, and says that the wire may have the second.
+_HAS_NEXT = ("hasNext", "has_next")
+_NEXT_CURSOR = ("nextCursor", "next_cursor")
 
 _TEXTS: tuple[tuple[str, type[ProviderError], str], ...] = (
     ("invalid cell number", RequestRejected, "bad_destination"),
@@ -34,12 +39,17 @@ _TEXTS: tuple[tuple[str, type[ProviderError], str], ...] = (
 )
 """What the text of an error decides, in small letters; the first that occurs in it counts."""
 
+_NOT_FOUND = 404
 _TOO_MANY_REQUESTS = 429
 _RATE_WINDOW_SECONDS = 60.0
 """The pause where a 429 names none: the documented limit is one per minute."""
 _LEAST_MILLISECONDS = 10**11
 """An epoch time above this is in milliseconds: in seconds, it would be the year 5138."""
 _IMPLAUSIBLE = Decimal(10) ** 15
+
+
+class IncompleteAnswer(OutcomeUnknown):
+    """There is more than was shown, and no way to ask for it."""
 
 
 def classify_dripcel(answer: Answer) -> ProviderError | None:
@@ -88,6 +98,48 @@ def classify_email(answer: Answer) -> ProviderError | None:
     return error
 
 
+def classify_list(answer: Answer) -> ProviderError | None:
+    """What an answer to a question for records means; a 2xx without a list is none, and not an empty one."""
+    error = classify_dripcel(answer)
+    if error is None and not isinstance(answer.get(_DATA), list):
+        error = _unclear(answer, "no list of records", "unreadable_answer")
+    return error
+
+
+def is_not_found(error: ProviderError) -> bool:
+    """Whether there is nothing of the kind that was asked for."""
+    return error.raw_status in {str(_NOT_FOUND), "resource_not_found"}
+
+
+def records_of(answer: Answer) -> list[Mapping[str, Any]]:
+    """The records of an answer that `classify_list` has nothing against."""
+    return [record for record in answer.get(_DATA) if isinstance(record, dict)]
+
+
+def next_cursor_of(answer: Answer) -> str | None:
+    """Where the next page begins; None after the last one.
+
+    Raises:
+        IncompleteAnswer: There is a next page, and it is not told where it begins.
+    """
+    pagination = answer.get(_PAGINATION)
+    has_next, cursor = _first_of(pagination, _HAS_NEXT), _first_of(pagination, _NEXT_CURSOR)
+    if has_next is False or not (has_next or cursor):
+        return None
+    if not cursor:
+        raise incomplete(answer)
+    return str(cursor)
+
+
+def incomplete(answer: Answer) -> IncompleteAnswer:
+    """The error of an answer that has not all, and tells of no way to the rest."""
+    return IncompleteAnswer(
+        f"{describe(answer)}: more records than it shows, and no way to ask for them",
+        reason="incomplete_answer",
+        raw_status=str(answer.status),
+    )
+
+
 def customer_id_of(answer: Answer) -> str | None:
     """Dripcel's id of one SMS, by which its delivery status is asked for; None where there is none."""
     customer_id = _find_member(answer.get(_DATA), _CUSTOMER_ID)
@@ -107,6 +159,11 @@ def credits_of(answer: Answer) -> Decimal | None:
 
 def _unclear(answer: Answer, what: str, reason: str) -> OutcomeUnknown:
     return OutcomeUnknown(f"{describe(answer)}: {what}", reason=reason, raw_status=str(answer.status))
+
+
+def _first_of(value: Any, keys: tuple[str, ...]) -> Any:
+    found = (_find_member(value, key) for key in keys)
+    return next((member for member in found if member is not None), None)
 
 
 def _find_member(value: Any, key: str) -> Any:

@@ -1,16 +1,19 @@
 """What a campaign can ask of Dripcel, and what Dripcel would refuse, drop or silently change in it."""
 
+import json
 import re
 from enum import StrEnum
+from typing import Any
 
 from jinja2 import nodes
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from tasks.messaging.content import Content
 from tasks.messaging.statuses import Channel
 from tasks.messaging.strict_model import StrictModel
 from tasks.messaging.template_language import TemplateError, parse_text
 from tasks.providers.base import ProviderCredentials, ProviderOptions
+from tasks.providers.dripcel.statuses import check_status_words
 
 TEMPLATE_MARK = "{{"
 """How a template of Dripcel's own begins in the text of an SMS."""
@@ -31,7 +34,32 @@ class DripcelCredentials(ProviderCredentials):
     """Connection data of one Dripcel organisation."""
 
     base_url: str = Field(default="https://api.dripcel.com", title="Base URL", description="Address of the API.")
-    api_key: SecretStr = Field(title="API key", description="Needs the permission sendLog.create.")
+    api_key: SecretStr = Field(
+        title="API key",
+        description="Needs the permissions sendLog.create, to send, and replies.read, to learn who opted out.",
+    )
+    status_words: dict[str, str] | None = Field(
+        default=None,
+        title="Status words",
+        description="What delivery words stand for that are not known yet, or are read wrongly: Dripcel's word to "
+        "accepted, scheduled, sent, delivered, undelivered, rejected, failed or cancelled. In an environment "
+        'variable as JSON: {"DELIVRD": "delivered"}.',
+    )
+
+    @field_validator("status_words", mode="before")
+    @classmethod
+    def _parse_environment_variable(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f'is not JSON ({error}); expected like {{"DELIVRD": "delivered"}}') from None
+
+    @field_validator("status_words")
+    @classmethod
+    def _check_status_words(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        return None if value is None else check_status_words(value)
 
 
 class SendOptions(StrictModel):
