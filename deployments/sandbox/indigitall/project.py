@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from deployments.sandbox.indigitall.contacts import Contact, Contacts
+from deployments.sandbox.indigitall.fate import drawn_outcome
 from deployments.sandbox.indigitall.members import IndigitallError, Warn
 from deployments.sandbox.indigitall.personal_text import personal_text
 from deployments.sandbox.indigitall.request import Channel, ContactEntry, SendRequest
@@ -174,7 +175,11 @@ class Project:
     def _record(self, sending: Sending, delivery: _Delivery, occasion: Occasion) -> None:
         entry, contact, settings = delivery.entry, delivery.contact, occasion.settings
         address = _named_by_client(entry)
-        script = settings.delivery_scripts.get(contact.address or address, settings.delivery_script)
+        script = (
+            settings.delivery_scripts.get(contact.address or address)
+            or settings.delivery_script
+            or drawn_outcome(settings.outcomes, sending.campaign_id, contact.address or address)
+        )
         word, _, error = script.partition(":")
         message = IndigitallMessage(
             address=address,
@@ -189,6 +194,7 @@ class Project:
             contact=contact,
             parts=delivery.parts,
             error=error,
+            delivery_seconds=settings.delivery_seconds,
         )
         sending.messages.append(message)
         self._sent_at[contact.id] = occasion.now_seconds

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from deployments.sandbox.clock import rfc3339
 from deployments.sandbox.indigitall.contacts import split_number
-from deployments.sandbox.indigitall.names import REPORT_HEADERS
 from deployments.sandbox.indigitall.sendings import Sending
 from deployments.sandbox.indigitall.switches import IndigitallSettings
 
@@ -21,7 +20,7 @@ def console_report(sendings: Iterable[Sending], settings: IndigitallSettings, no
     """
     written = io.StringIO()
     writer = csv.writer(written)
-    writer.writerow([settings.report_headers.get(column, word) for column, word in REPORT_HEADERS.items()])
+    writer.writerow(settings.report_header_row())
     for sending in sendings:
         if sending.channel != "sms" or not (sending.is_cancelled or sending.is_due(now_seconds)):
             continue
@@ -41,7 +40,7 @@ def console_report(sendings: Iterable[Sending], settings: IndigitallSettings, no
                     _MCC_MNC,
                     _NETWORK,
                     message.word(now_seconds),
-                    message.error,
+                    message.error if message.is_settled(now_seconds) else "",
                     sending.mode,
                     str(sending.is_flash).lower(),
                     rfc3339(sending.sent_at),

@@ -13,24 +13,31 @@ from deployments.sandbox.indigitall.request import Channel
 from deployments.sandbox.indigitall.switches import Campaign
 from deployments.sandbox.ledger import Recipient
 
-CANCELLED_WORD = "DELETED"
+CANCELLED_WORD, ON_ITS_WAY_WORD = "DELETED", "ENROUTE"
 NOT_RECEIVED = frozenset({"UNDELIV", "REJECTD", "EXPIRED", CANCELLED_WORD})
 
 
 @dataclass(slots=True, kw_only=True)
 class IndigitallMessage(Recipient):
-    """One message; `status` is the word of the console's report once it is sent."""
+    """One message; `status` is the word of the console's report in the end."""
 
     sending: "Sending"
     contact: Contact
     parts: int
     error: str
+    delivery_seconds: float
 
     def word(self, now_seconds: float) -> str:
-        """Where it stands: `scheduled` until its time, unless the sending is cancelled."""
+        """Where it stands: `scheduled` until its time, unless the sending is cancelled; then on its way."""
         if self.sending.is_cancelled:
             return CANCELLED_WORD
-        return self.status if self.sending.is_due(now_seconds) else "scheduled"
+        if not self.sending.is_due(now_seconds):
+            return "scheduled"
+        return self.status if self.is_settled(now_seconds) else ON_ITS_WAY_WORD
+
+    def is_settled(self, now_seconds: float) -> bool:
+        """Whether the carrier has told what became of it."""
+        return self.sending.sent_at + self.delivery_seconds <= now_seconds
 
 
 @dataclass(slots=True)
@@ -75,7 +82,12 @@ class Sending:
     def detail_json(self, detail: Literal["counts", "contacts"], now_seconds: float) -> dict[str, Any]:
         """The sending as it is read alone; what is said of its contacts is not documented."""
         snapshot = {"id": self.campaign_id, "name": self.campaign.name, "enabled": self.campaign.enabled}
-        shown = {**self.as_json(), "campaignSnapshot": snapshot, "numContacts": len(self.messages)}
+        shown = {
+            **self.as_json(),
+            "createdAt": rfc3339(self.created_at),
+            "campaignSnapshot": snapshot,
+            "numContacts": len(self.messages),
+        }
         if detail == "contacts":
             shown["contacts"] = [
                 {

@@ -53,9 +53,16 @@ def _known_names(names: dict[str, str]) -> dict[str, str]:
 
 
 def _known_columns(headers: dict[str, str]) -> dict[str, str]:
-    if unknown := headers.keys() - REPORT_HEADERS.keys():
-        raise ValueError(f"{sorted(unknown)}; the columns are {', '.join(REPORT_HEADERS)}")
+    columns = REPORT_HEADERS["english"]
+    if unknown := headers.keys() - columns.keys():
+        raise ValueError(f"{sorted(unknown)}; the columns are {', '.join(columns)}")
     return headers
+
+
+def _drawable(outcomes: dict[str, float]) -> dict[str, float]:
+    if sum(outcomes.values()) <= 0:
+        raise ValueError("none of them has a share above 0")
+    return outcomes
 
 
 class IndigitallSettings(FaultSettings):
@@ -71,7 +78,8 @@ class IndigitallSettings(FaultSettings):
         price: Cost of one SMS part.
         price_email: Cost of one e-mail.
         names: Other names for the roles of `names.NAMES`.
-        report_headers: Other header words for the columns of `names.REPORT_HEADERS`.
+        report_headers: Language of the header words of the console's report, or other words for some of its
+            columns (see `names.REPORT_HEADERS`).
         send_answer: A good send: 200 with `data.id`; 201 with it; 200 with `data: null`; with `data.errors` beside
             the id; or the id as `data.sendingId`.
         sending_unit: What is one sending: the request, or each contact.
@@ -91,8 +99,12 @@ class IndigitallSettings(FaultSettings):
         list_lag: Seconds until a sending can be read.
         detail: What the detail of a sending says of its contacts: how many, or who.
         unsubscribe: Effect of a contact's `unsubscriptionUrl`.
-        delivery_script: The status in the console's report; `REJECTD:reason` adds an error description.
+        delivery_script: The status in the console's report; `REJECTD:reason` adds an error description. Drawn from
+            `outcomes` when None.
         delivery_scripts: The same for single addresses.
+        outcomes: Shares by such a word: `{"DELIVRD": 0.9, "UNDELIV": 0.1}`. A contact of a campaign always has the
+            same one.
+        delivery_seconds: How long an SMS is `ENROUTE` before that.
     """
 
     server_key: str = "00000000-0000-4000-8000-0000000000d1"
@@ -104,7 +116,9 @@ class IndigitallSettings(FaultSettings):
     price: float = Field(default=0.05, ge=0)
     price_email: float = Field(default=0.001, ge=0)
     names: Annotated[dict[str, str], AfterValidator(_known_names)] = Field(default_factory=dict)
-    report_headers: Annotated[dict[str, str], AfterValidator(_known_columns)] = Field(default_factory=dict)
+    report_headers: Literal["english", "spanish"] | Annotated[dict[str, str], AfterValidator(_known_columns)] = (
+        "english"
+    )
     send_answer: Literal["200", "201", "data_null", "data_errors", "data_sendingId"] = "200"
     sending_unit: Literal["request", "contact"] = "request"
     campaign_missing: Literal["http_404", "http_400", "nothing_sent"] = "http_404"
@@ -122,9 +136,19 @@ class IndigitallSettings(FaultSettings):
     list_lag: Literal["never"] | Seconds = 0.0
     detail: Literal["counts", "contacts"] = "counts"
     unsubscribe: Literal["disables", "no_effect"] = "disables"
-    delivery_script: str = "DELIVRD"
+    delivery_script: str | None = None
     delivery_scripts: dict[str, str] = Field(default_factory=dict)
+    outcomes: Annotated[dict[str, Annotated[float, Field(ge=0)]], AfterValidator(_drawable)] = Field(
+        default_factory=lambda: {"DELIVRD": 1.0}
+    )
+    delivery_seconds: Seconds = 0.0
 
     def name(self, role: str) -> str:
         """The name on the wire of a role of `names.NAMES`."""
         return self.names.get(role, NAMES[role])
+
+    def report_header_row(self) -> list[str]:
+        """The header words of the console's report, in the order of its columns."""
+        if isinstance(self.report_headers, str):
+            return list(REPORT_HEADERS[self.report_headers].values())
+        return list((REPORT_HEADERS["english"] | self.report_headers).values())

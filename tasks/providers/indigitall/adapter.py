@@ -9,7 +9,7 @@ import httpx
 
 from tasks.messaging.content import Content, ContentKind
 from tasks.messaging.statuses import Channel, MessageStatus
-from tasks.providers.answers import Answer, quote
+from tasks.providers.answers import quote
 from tasks.providers.base import (
     Batch,
     BatchReceipt,
@@ -20,9 +20,9 @@ from tasks.providers.base import (
     SendOutcome,
 )
 from tasks.providers.capabilities import Capabilities, find_unsupported
-from tasks.providers.errors import ConfigurationError, ProviderError, ProviderThrottled
+from tasks.providers.errors import ConfigurationError
 from tasks.providers.http import HttpClient, RetryPolicy
-from tasks.providers.indigitall.answers import classify_indigitall, read_refusals, read_sending_id
+from tasks.providers.indigitall.answers import PatientClassifier, read_refusals, read_sending_id
 from tasks.providers.indigitall.options import (
     IndigitallCredentials,
     IndigitallOptions,
@@ -30,9 +30,6 @@ from tasks.providers.indigitall.options import (
     find_indigitall_warnings,
 )
 from tasks.providers.indigitall.request import IndigitallRequests, NotAddressable
-
-_FIRST_PAUSE_SECONDS = 15.0
-_LONGEST_PAUSE_SECONDS = 120.0
 
 
 class Indigitall(Provider):
@@ -80,7 +77,7 @@ class Indigitall(Provider):
             raise ConfigurationError("; ".join(problems))
         self._send_at = content.send_at
         self._requests = IndigitallRequests(content, options)
-        self._throttled_in_a_row = 0
+        self._classify = PatientClassifier()
         self._client = HttpClient(
             credentials.base_url,
             headers={"Authorization": f"ServerKey {credentials.server_key.get_secret_value()}"},
@@ -202,15 +199,3 @@ class Indigitall(Provider):
             else replace(taken, reference=message.reference)
             for message in messages
         }
-
-    def _classify(self, answer: Answer) -> ProviderError | None:
-        """What an answer means; a throttle that names no pause asks for 15 s, and twice as long each time."""
-        error = classify_indigitall(answer)
-        if not isinstance(error, ProviderThrottled):
-            self._throttled_in_a_row = 0
-            return error
-        if error.retry_after_seconds is None:
-            pause_seconds = _FIRST_PAUSE_SECONDS * 2.0**self._throttled_in_a_row
-            error.retry_after_seconds = min(pause_seconds, _LONGEST_PAUSE_SECONDS)
-        self._throttled_in_a_row += 1
-        return error

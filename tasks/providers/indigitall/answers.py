@@ -12,6 +12,7 @@ from tasks.providers.errors import (
     CreditExhausted,
     OutcomeUnknown,
     ProviderError,
+    ProviderThrottled,
     RequestRejected,
 )
 from tasks.providers.indigitall.names import ERRORS_NAME, SENDING_ID_NAMES, Name
@@ -19,6 +20,12 @@ from tasks.providers.indigitall.names import ERRORS_NAME, SENDING_ID_NAMES, Name
 _STATUS_CODE = "statusCode"
 _MESSAGE = "message"
 _DATA = "data"
+
+NOT_FOUND = "not_found"
+"""The reason of a refusal: indigitall has no such object."""
+
+_FIRST_PAUSE_SECONDS = 15.0
+_LONGEST_PAUSE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ _RULES = (
         frozenset({404}),
         re.compile(r"^(?!Route )."),
         RequestRejected,
-        "not_found",
+        NOT_FOUND,
         hint="is there such a campaign?",
     ),
     # Any other 404 ("Route POST:/... not found", or not indigitall's): the API is not at this address. Nothing was
@@ -76,7 +83,7 @@ _RULES = (
 
 
 def classify_indigitall(answer: Answer) -> ProviderError | None:
-    """What an answer to a send means.
+    """What an answer means.
 
     Every 2xx with the envelope was taken: what else stands in a good answer is not documented.
     """
@@ -90,6 +97,24 @@ def classify_indigitall(answer: Answer) -> ProviderError | None:
                 describe(answer, explanation=explanation), reason=rule.reason, raw_status=str(answer.status)
             )
     return classify_by_status(answer, explanation=message)
+
+
+class PatientClassifier:
+    """`classify_indigitall`, where a throttle that names no pause asks for 15 s, and twice as long each time."""
+
+    def __init__(self) -> None:
+        self._throttled_in_a_row = 0
+
+    def __call__(self, answer: Answer) -> ProviderError | None:
+        error = classify_indigitall(answer)
+        if not isinstance(error, ProviderThrottled):
+            self._throttled_in_a_row = 0
+            return error
+        if error.retry_after_seconds is None:
+            pause_seconds = _FIRST_PAUSE_SECONDS * 2.0**self._throttled_in_a_row
+            error.retry_after_seconds = min(pause_seconds, _LONGEST_PAUSE_SECONDS)
+        self._throttled_in_a_row += 1
+        return error
 
 
 def _find_doubt(answer: Answer) -> OutcomeUnknown | None:
