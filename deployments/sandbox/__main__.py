@@ -8,8 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
+from deployments.listening import open_socket, url_of
 from deployments.sandbox.app import create_app
-from deployments.sandbox.server import build_server, open_socket, url_of
+from deployments.sandbox.server import build_server
 from deployments.sandbox.settings import SandboxSettings, SettingsError
 
 MAX_PORT = 65535

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from typing import cast
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from deployments.listening import open_socket, url_of
 from deployments.sandbox.app import Sandbox, create_app
 from deployments.sandbox.clock import Clock
 from deployments.sandbox.faults import ABORT_CONNECTION
 from deployments.sandbox.settings import SandboxSettings
-
-BACKLOG = 2048
 
 
 class AbortableProtocol(H11Protocol):
@@ -54,32 +52,6 @@ def build_server(app: Sandbox, *, keep_alive_seconds: float = 5) -> uvicorn.Serv
             timeout_graceful_shutdown=1,
         )
     )
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one.
-
-    Raises:
-        OSError: The port is taken, or the host is not an address of this machine.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Not socket.create_server: it leaves the protocol number 0, and asyncio then does not set TCP_NODELAY. Answers
-    # go out in two writes, so each would wait 40 ms for the client's delayed ACK.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def url_of(listening: socket.socket) -> str:
-    """`http://127.0.0.1:8765` for a listening socket."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ def test_the_sandbox_imports_nothing_from_tasks_or_flows():
     assert imported
     assert {pair for pair in imported if pair[1].split(".")[0] in {"tasks", "flows"}} == set()
     ours = {module for _, module in imported if module.startswith("deployments")}
-    assert {module for module in ours if not module.startswith("deployments.sandbox")} == set()
+    # A socket is no reading of anybody's documentation.
+    others = {module for module in ours if not module.startswith("deployments.sandbox")}
+    assert others == {"deployments.listening"}
 
 
 def test_no_provider_of_the_sandbox_imports_another():
