@@ -35,6 +35,7 @@ from tasks.providers.octopush.options import (
     TEXT_MAX_CHARS,
     OctopushCredentials,
     OctopushOptions,
+    SmsType,
     find_octopush_problems,
 )
 from tasks.providers.octopush.request import PLACEHOLDER_MAX_CHARS, OctopushRequests, find_refusal
@@ -123,6 +124,12 @@ class Octopush(Provider):
             *find_unsupported(cls.name, content, cls.capabilities),
             *find_octopush_problems(content, options, countries),
         ]
+
+    @classmethod
+    def gives_receipts(cls, content: Content, options: ProviderOptions) -> bool:
+        """Not of low-cost SMS ("receipts exist for premium SMS only"), nor of a simulation, as far as is known."""
+        is_low_cost = isinstance(options, OctopushOptions) and options.type is SmsType.LOW_COST
+        return not (is_low_cost or content.test_mode)
 
     async def send(self, messages: Sequence[OutboundMessage], batch: Batch | None = None) -> list[SendOutcome]:
         """Hand over the messages of one request.
