@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stderr.write(f"receiver: {f'port {options.port} is taken' if taken else error}\n")
             return 2
         server = build_server(create_app(settings, ledger, intakes), settings)
-        # What is imported by now stays. Left to the garbage collector, it was walked through in the middle of bursts:
+        # What is imported by now stays. Left to the collector, it was walked through in the middle of bursts:
         # 130 to 180 ms without an answer, each time.
         gc.freeze()
         # uvicorn stops in order and then raises the signal once more, for the handlers that were there before its
