@@ -1,5 +1,6 @@
 """What becomes of a Bird message after the 202: its statuses in their order, and why it failed."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ STATUSES = frozenset(
         "deleted",
     }
 )
+UNDOCUMENTED = "?"
+"""Begins a word of a script that the documentation does not have: `?buffered` is shown as `buffered`."""
 FAILURE_STATUSES = frozenset({"rejected", "sending_failed", "delivery_failed"})
 NOT_RECEIVED = FAILURE_STATUSES | {"skipped", "deleted"}
 
@@ -51,6 +54,19 @@ _DESCRIPTIONS = {
     15001: "network error",
     UNKNOWN_SUBSCRIBER: "unknown subscriber",
 }
+_ON_ITS_WAY = ("accepted", "processing", "sent")
+_STEPS_BEFORE = {
+    "accepted": (),
+    "rejected": _ON_ITS_WAY[:1],
+    "skipped": _ON_ITS_WAY[:1],
+    "processing": _ON_ITS_WAY[:1],
+    "pending": _ON_ITS_WAY[:1],
+    "sending_failed": _ON_ITS_WAY[:2],
+    "deleted": _ON_ITS_WAY[:2],
+    "sent": _ON_ITS_WAY[:2],
+    "read": (*_ON_ITS_WAY, "delivered"),
+}
+"""What a message goes through before its last word; `_ON_ITS_WAY` where it is not listed."""
 _DEFAULT_CODES = {"rejected": BAD_INPUT, "sending_failed": 12001, "delivery_failed": UNKNOWN_SUBSCRIBER}
 
 
@@ -101,14 +117,23 @@ def parse_script(script: Sequence[str]) -> Fate:
     return _parse_script(tuple(script))
 
 
+def script_to(outcome: str) -> tuple[str, ...]:
+    """What a message goes through to end in this word."""
+    return (*_STEPS_BEFORE.get(outcome.partition(":")[0], _ON_ITS_WAY), outcome)
+
+
 @lru_cache(maxsize=1024)
 def _parse_script(script: tuple[str, ...]) -> Fate:
     statuses = []
     reason = None
     for step in script:
         status, colon, code = step.partition(":")
+        if step.startswith(UNDOCUMENTED) and step[1:].isidentifier():
+            statuses.append(sys.intern(step[1:]))
+            continue
         if status not in STATUSES or (colon and not (code.isdecimal() and status in FAILURE_STATUSES)):
-            raise ValueError(f"{step!r}; allowed: {', '.join(sorted(STATUSES))}; a failure may add :<code>")
+            allowed = f"{', '.join(sorted(STATUSES))}, ?<undocumented word>"
+            raise ValueError(f"{step!r}; allowed: {allowed}; a failure may add :<code>")
         statuses.append(status)
         if status in FAILURE_STATUSES:
             reason = failure(int(code) if colon else _DEFAULT_CODES[status])

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from deployments.sandbox.bird.checks import parse_rfc_3339
+from deployments.sandbox.bird.dice import draw, roll
 from deployments.sandbox.bird.fate import (
     BAD_INPUT,
     CHANNEL_CONFIGURATION,
@@ -17,6 +18,7 @@ from deployments.sandbox.bird.fate import (
     Fate,
     failure,
     parse_script,
+    script_to,
 )
 from deployments.sandbox.bird.schema import OTHER_BODY_TYPES
 from deployments.sandbox.bird.switches import BirdSettings
@@ -101,7 +103,7 @@ def rejection(reason: Failure, settings: BirdSettings) -> Fate:
     return Fate(("rejected",) if settings.validate_ == "rejected_in_202" else ("accepted", "rejected"), reason)
 
 
-def fate_of(address: str, settings: BirdSettings) -> Fate:
+def fate_of(address: str, reference: str | None, settings: BirdSettings) -> Fate:
     """What becomes of a message that nothing is wrong with."""
     if address in settings.suppressed_numbers and settings.suppressed != "sent_anyway":
         if settings.suppressed == "delivery_failed":
@@ -110,4 +112,9 @@ def fate_of(address: str, settings: BirdSettings) -> Fate:
                 failure(UNKNOWN_SUBSCRIBER, "receiver opted out: suppressed"),
             )
         return rejection(failure(settings.suppressed, "receiver opted out: suppressed"), settings)
-    return parse_script(settings.delivery_scripts.get(address, settings.delivery_script))
+    script = settings.delivery_scripts.get(address)
+    if script is None and settings.outcomes:
+        # By what the client chose, so that two runs of one campaign end alike.
+        outcome = draw(settings.outcomes, roll(settings.faults.seed, "outcome", address, reference))
+        script = None if outcome is None else list(script_to(outcome))
+    return parse_script(script or settings.delivery_script)

@@ -31,10 +31,14 @@ class BadQuery(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which messages are asked for. Times are Unix seconds; `before_place` is where the last page ended."""
+    """Which messages are asked for.
+
+    Times are Unix seconds; `before` is where the last page ended: the places of the last message and of the last
+    reply that it had gone past.
+    """
 
     limit: int
-    before_place: int | None
+    before: tuple[int, int] | None
     address: str | None
     reference: str | None
     status: str | None
@@ -62,7 +66,7 @@ def read_query(
     start_at, end_at = _read_window(query, now_seconds)
     return ListQuery(
         limit=_read_limit(query.get("limit"), settings),
-        before_place=_read_token(query.get("pageToken")),
+        before=_read_token(query.get("pageToken")),
         address=address,
         reference=query.get("reference") if filters_by_reference else None,
         status=status,
@@ -71,18 +75,18 @@ def read_query(
     )
 
 
-def page_token(place: int) -> str:
-    """The token of the page after the message at this place."""
-    return base64.urlsafe_b64encode(f"before:{place}".encode()).decode()
+def page_token(place: int, reply_place: int) -> str:
+    """The token of the page after these."""
+    return base64.urlsafe_b64encode(f"before:{place}:{reply_place}".encode()).decode()
 
 
-def _read_token(token: str | None) -> int | None:
+def _read_token(token: str | None) -> tuple[int, int] | None:
     if token is None:
         return None
     try:
-        word, _, place = base64.urlsafe_b64decode(token).decode().partition(":")
+        word, place, reply_place = base64.urlsafe_b64decode(token).decode().split(":")
         if word == "before":
-            return int(place)
+            return int(place), int(reply_place)
     except ValueError:
         pass
     raise BadQuery(400, ".pageToken", "not a page token")

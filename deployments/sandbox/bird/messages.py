@@ -25,6 +25,7 @@ class BirdMessage(Recipient):
         fate: What becomes of it.
         starts_at: Unix time at which the provider begins to send it; later than `received_at` when scheduled.
         parts: How many SMS it is.
+        held_until: Unix time until which it waits in the status `processing`; 0 when it does not wait.
         request_json: The request, kept only where it says more than address, text and reference.
     """
 
@@ -33,14 +34,33 @@ class BirdMessage(Recipient):
     fate: Fate
     starts_at: float
     parts: int
+    held_until: float = 0
     request_json: str | None = None
+
+    @property
+    def last_step(self) -> int:
+        """The step that it ends in."""
+        return len(self.fate.statuses) - 1
 
     def step(self, now_seconds: float, step_seconds: float) -> int:
         """How far it has come in its fate; -1 while it waits for its time."""
         if now_seconds < self.starts_at:
             return -1
-        last = len(self.fate.statuses) - 1
+        if self.held_until:
+            steps = range(self.last_step, 0, -1)
+            return next((step for step in steps if self.begins_at(step, step_seconds) <= now_seconds), 0)
+        last = self.last_step
         return last if step_seconds <= 0 else min(last, int((now_seconds - self.starts_at) / step_seconds))
+
+    def begins_at(self, step: int, step_seconds: float) -> float:
+        """Unix time at which it comes to a step."""
+        if step < 0:
+            return self.received_at
+        undisturbed = self.starts_at + step * step_seconds
+        if not self.held_until or "processing" not in self.fate.statuses[:step]:
+            return undisturbed
+        steps_after = step - self.fate.statuses.index("processing") - 1
+        return max(undisturbed, self.held_until + steps_after * step_seconds)
 
     def status_at(self, now_seconds: float, step_seconds: float) -> str:
         """Bird's word for where it stands."""
@@ -120,7 +140,7 @@ def message_object(message: BirdMessage, step: int, step_seconds: float) -> dict
     request = _request_of(message)
     fate = message.fate
     status = "scheduled" if step < 0 else fate.statuses[step]
-    status_at = message.received_at if step < 0 else message.starts_at + step * step_seconds
+    status_at = message.begins_at(step, step_seconds)
     shown: dict[str, Any] = {
         "id": message.id,
         "channelId": message.channel,

@@ -1,16 +1,40 @@
 """What the Bird documentation leaves open, as switches; the defaults are the likeliest reading."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from deployments.sandbox.bird.fate import parse_script
+from deployments.sandbox.bird.fate import parse_script, script_to
 from deployments.sandbox.faults import FaultSettings
+
+IN_ORDER = "in_order"
+_WAY = re.compile(rf"{IN_ORDER}|duplicate|reorder|late:\d+(\.\d+)?|lost|bad_signature")
+_ROUNDING = 1e-9
 
 
 def _known_words(script: list[str]) -> list[str]:
     parse_script(script)
     return script
+
+
+def _known_outcomes(shares: dict[str, float]) -> dict[str, float]:
+    for word in shares:
+        parse_script(script_to(word))
+    return _fitting(shares)
+
+
+def _known_ways(ways: str | dict[str, float]) -> str | dict[str, float]:
+    for word in [ways] if isinstance(ways, str) else ways:
+        if _WAY.fullmatch(word) is None:
+            raise ValueError(f"{word!r}; allowed: {IN_ORDER}, duplicate, reorder, late:<s>, lost, bad_signature")
+    return ways if isinstance(ways, str) else _fitting(ways)
+
+
+def _fitting(shares: dict[str, float]) -> dict[str, float]:
+    if any(share < 0 for share in shares.values()) or sum(shares.values()) > 1 + _ROUNDING:
+        raise ValueError("shares are from 0 to 1 and add up to no more than 1")
+    return shares
 
 
 Script = Annotated[list[str], Field(min_length=1), AfterValidator(_known_words)]
@@ -30,7 +54,7 @@ class BirdSettings(FaultSettings):
         retry_after: Whether a 429 carries `Retry-After`.
         validate: Where checks beyond the shape of a request happen: `shape_422` answers 202 and rejects later,
             `sync_422` refuses at once, `rejected_in_202` answers 202 with a message that is rejected already.
-        suppressed_numbers: Numbers that opted out.
+        suppressed_numbers: Numbers that opted out; replies change them.
         suppressed: What becomes of them: the `failure.code` of a rejection, `delivery_failed`, or `sent_anyway`.
         no_credit: Without credit: rejected after the 202, or refused with 402.
         same_reference: A repeated `reference` is accepted, or refused with 409.
@@ -41,6 +65,16 @@ class BirdSettings(FaultSettings):
         delivery_script: What a message goes through, one word per step; `word:code` sets the `failure.code`.
         delivery_scripts: The same for single numbers.
         delivery_step_seconds: How long each step lasts.
+        outcomes: Share of the messages that end in a word (`delivery_failed:15001`), after what comes before it;
+            for numbers without a script of their own. What the shares leave over goes through `delivery_script`.
+        webhooks: How callbacks go: `in_order` (once, signed), `duplicate`, `reorder` (after the message's last
+            one), `late:<seconds>`, `lost`, `bad_signature` (and, as from anybody else, not tried again); or the
+            share of the callbacks that go each way.
+        before_response: Share of the messages that are called back about before the sender has its 202.
+        retry_hours: How long a callback that nobody took is tried again.
+        retry_seconds: The first pause between two attempts; doubled after each.
+        allow_local_urls: Whether a subscription may name plain http, a port, this machine.
+        quiet_hours: Whether marketing messages wait as `processing` until 08:00 of the number's own time.
     """
 
     access_key: str = "sandbox-bird-key"
@@ -63,3 +97,10 @@ class BirdSettings(FaultSettings):
     delivery_script: Script = Field(default_factory=lambda: ["accepted", "processing", "sent", "delivered"])
     delivery_scripts: dict[str, Script] = Field(default_factory=dict)
     delivery_step_seconds: float = Field(default=1.0, ge=0)
+    outcomes: Annotated[dict[str, float], AfterValidator(_known_outcomes)] = Field(default_factory=dict)
+    webhooks: Annotated[str | dict[str, float], AfterValidator(_known_ways)] = IN_ORDER
+    before_response: float = Field(default=0, ge=0, le=1)
+    retry_hours: float = Field(default=8, ge=0)
+    retry_seconds: float = Field(default=1.0, gt=0)
+    allow_local_urls: Literal["on", "off"] = "on"
+    quiet_hours: Literal["on", "off"] = "off"
