@@ -31,6 +31,10 @@ def send_to(client, **fields):
     return client.post("/dripcel/send/sms", json=message_to(ADA, **fields)).json()["data"]
 
 
+def reply_to(client, text):
+    return client.post("/dripcel-control/replies", json={"phone": f"+{ADA}", "text": text}).json()
+
+
 def message_to(cell, **fields):
     return {
         "content": "Hello",
@@ -167,9 +171,9 @@ def hooked():
             httpx.Client(base_url=sandbox.url, headers=HEADERS) as client,
         ):
             send_to(client, campaign_id=SALE)
-            reply = client.post("/dripcel-control/replies", json={"phone": f"+{ADA}", "text": text})
+            reply = reply_to(client, text)
             listener.wait_for(1)
-            return reply.json()
+            return reply
 
     return run
 
@@ -210,7 +214,7 @@ def test_an_attempt_without_an_answer_is_repeated_three_times_under_the_same_key
             httpx.Client(base_url=sandbox.url, headers=HEADERS) as client,
         ):
             send_to(client, campaign_id=SALE)
-            client.post("/dripcel-control/replies", json={"phone": f"+{ADA}", "text": "STOP"})
+            reply_to(client, "STOP")
             deadline = time.monotonic() + 10
             while not (counts := client.get("/truth/summary").json()["dripcel"]["callbacks"]).get("given_up"):
                 assert time.monotonic() < deadline
@@ -231,5 +235,5 @@ def test_no_hook_without_campaign_credit_or_somebody_to_tell(fields, switches):
         httpx.Client(base_url=sandbox.url, headers=HEADERS) as client,
     ):
         send_to(client, **fields)
-        client.post("/dripcel-control/replies", json={"phone": f"+{ADA}", "text": "STOP"})
+        reply_to(client, "STOP")
         assert client.get("/truth/summary").json()["dripcel"]["callbacks"] == {}
