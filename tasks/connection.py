@@ -1,14 +1,16 @@
-"""Everything that sending for a run needs, put together from the ledger and the configuration."""
+"""Adapters and readers of providers, put together from the ledger and the configuration."""
 
 from dataclasses import dataclass
 
 from tasks.blocks import load_credentials
 from tasks.identity import identity_of
 from tasks.messaging.rendering import RunTexts
-from tasks.pacing import pace_of
+from tasks.pacing import pace_of, pace_of_reading
 from tasks.patience import read_patience
 from tasks.providers.base import Provider
 from tasks.providers.capabilities import Capabilities
+from tasks.providers.reader import ProviderReader
+from tasks.providers.registry import load_provider, load_reader
 from tasks.store.runs import RunRecord
 from tasks.store.session import Ledger
 
@@ -42,3 +44,27 @@ def connect(ledger: Ledger, run: RunRecord) -> RunConnection:
         provider.use_pace(pace)
     texts = RunTexts(identity.content, capabilities.placeholders, capabilities.placeholder_max_chars)
     return RunConnection(provider, capabilities, texts)
+
+
+def connect_reader(ledger: Ledger, provider: str) -> ProviderReader | None:
+    """Make what asks a provider; None where there is nothing to ask. Nothing is asked yet.
+
+    Args:
+        ledger: Stays open while the reader is used: its pace reserves turns there.
+        provider: The provider's name.
+
+    Raises:
+        ConfigurationError: Credentials are missing or malformed.
+    """
+    reader_class = load_reader(provider)
+    if reader_class is None:
+        return None
+    credentials = load_credentials(provider)
+    reader = reader_class(credentials, retry=read_patience().of_requests)
+    if reader_class.shares_sending_rate:
+        pace = pace_of(ledger, provider, credentials, load_provider(provider).capabilities)
+    else:
+        pace = pace_of_reading(ledger, provider, credentials, reader_class)
+    if pace is not None:
+        reader.use_pace(pace)
+    return reader

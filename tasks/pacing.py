@@ -7,6 +7,7 @@ from collections import deque
 
 from tasks.providers.base import ProviderCredentials
 from tasks.providers.capabilities import Capabilities
+from tasks.providers.reader import ProviderReader
 from tasks.store.rate_limits import reserve_turns
 from tasks.store.session import Ledger
 
@@ -75,15 +76,23 @@ def pace_of(
     ledger: Ledger, provider: str, credentials: ProviderCredentials, can: Capabilities
 ) -> LedgerPace | None:
     """The pace that a provider asks for; None where it documents no limit."""
-    if can.max_requests_per_second is None:
+    return _pace(ledger, limit_name(provider, credentials), can.max_requests_per_second, can.rate_window_seconds)
+
+
+def pace_of_reading(
+    ledger: Ledger, provider: str, credentials: ProviderCredentials, reader: type[ProviderReader]
+) -> LedgerPace | None:
+    """The pace of a provider that counts reading apart from sending; None where it documents no limit."""
+    name = f"{limit_name(provider, credentials)}:reading"
+    return _pace(ledger, name, reader.max_requests_per_second, reader.rate_window_seconds)
+
+
+def _pace(
+    ledger: Ledger, name: str, requests_per_second: float | None, window_seconds: float
+) -> LedgerPace | None:
+    if requests_per_second is None:
         return None
-    window = can.rate_window_seconds
-    return LedgerPace(
-        ledger,
-        limit_name(provider, credentials),
-        requests=can.max_requests_per_second * window,
-        per_seconds=window,
-    )
+    return LedgerPace(ledger, name, requests=requests_per_second * window_seconds, per_seconds=window_seconds)
 
 
 def limit_name(provider: str, credentials: ProviderCredentials) -> str:

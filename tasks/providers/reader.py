@@ -31,13 +31,15 @@ class ProviderReader(ABC):
     Attributes:
         can_poll_status: `fetch_statuses` has answers.
         can_look_up: `find` has answers.
+        finds_by_elimination: `find` knows a message only as one that no other message of the ledger accounts for.
         lookup_grace: Only after this time is a message that `find` does not see provably absent.
         can_list_opt_outs: `fetch_opt_outs` has answers.
         opt_out_overlap: How far back before the last asking the next one reaches: what is told late, or told
             again differently, is not missed.
         imports_report: `read_report` can read a file that somebody exported from the provider's console.
         poll_after: How old a message is when it is first asked about.
-        poll_most_seconds: The longest pause between two questions about one message; it grows with its age.
+        poll_pause: The longest pause between two questions about one message; it grows with the message's age.
+        questions_at_once: How many messages are asked about in one go, of which a stop loses nothing but time.
         max_requests_per_second: Documented limit of reading requests, None where none is documented.
         rate_window_seconds: In which that limit is counted.
         shares_sending_rate: Reading and sending draw on one limit.
@@ -45,12 +47,14 @@ class ProviderReader(ABC):
 
     can_poll_status: ClassVar[bool] = False
     can_look_up: ClassVar[bool] = False
+    finds_by_elimination: ClassVar[bool] = False
     lookup_grace: ClassVar[timedelta] = timedelta(minutes=2)
     can_list_opt_outs: ClassVar[bool] = False
     opt_out_overlap: ClassVar[timedelta] = timedelta(days=1)
     imports_report: ClassVar[bool] = False
     poll_after: ClassVar[timedelta] = timedelta(seconds=30)
-    poll_most_seconds: ClassVar[float] = 6 * 3600.0
+    poll_pause: ClassVar[timedelta] = timedelta(hours=6)
+    questions_at_once: ClassVar[int] = 2000
     max_requests_per_second: ClassVar[float | None] = None
     rate_window_seconds: ClassVar[float] = 1.0
     shares_sending_rate: ClassVar[bool] = True

@@ -33,6 +33,9 @@ _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
 _REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
 _EXCLUSION = Exclusion.__table__  # type: ignore[attr-defined]  # the same
 
+FOLLOWED_STATES = (RunState.SENDING, RunState.STOPPED, RunState.HANDED_OVER)
+"""Runs of which something was handed over, and that are not finished."""
+
 LEASE = timedelta(seconds=60)
 """How long a run stays with a process that gives no sign of life."""
 

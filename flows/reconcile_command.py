@@ -1,0 +1,230 @@
+"""The commands that find out: `python -m flows.reconcile_deliveries` and `python -m flows.sync_opt_outs`."""
+
+import argparse
+import time
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from flows.parameters import CampaignError, Duration
+from flows.reconcile_deliveries import Reconciliation, reconcile_deliveries
+from flows.send_campaign import NOT_WELL
+from flows.sync_opt_outs import SyncedOptOuts, sync_opt_outs
+from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_logs
+from tasks.closing import UnknownChoice
+from tasks.embedded_server import start_out_of_reach_of_ctrl_c
+from tasks.messaging.statuses import Channel, MessageStatus
+from tasks.reconcile import Findings
+from tasks.report import STATUS_MEANINGS
+from tasks.store import runs
+from tasks.store.session import Ledger
+
+_EXIT_CODES = (
+    "Exit codes: 0 done; 1 done, but some messages need attention, or a provider could not be asked; 2 refused; "
+    "3 stopped midway, the same command goes on."
+)
+
+
+def main_reconcile_deliveries(arguments: Sequence[str] | None = None) -> int:
+    """`python -m flows.reconcile_deliveries`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.reconcile_deliveries",
+        description="Find out what became of every message: read what providers sent, ask those that can be "
+        "asked, settle what was unknown, close what gets no receipt, and write the report.",
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument("--campaign", metavar="NAME", help="only this campaign; all that are not finished else")
+    parser.add_argument("--run-key", metavar="KEY", help="only this run of the campaign")
+    parser.add_argument(
+        "--unknown",
+        choices=[choice.value for choice in UnknownChoice],
+        help="decide about messages of which nobody can say whether they arrived: again, or no more",
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask to confirm that decision")
+    parser.add_argument(
+        "--report", metavar="FILE", help="read a delivery report exported from a provider's console"
+    )
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="MEANING=HEADER",
+        help="a header of that report that is not recognised, for example custom_data='My reference'",
+    )
+    parser.add_argument(
+        "--receipt-window",
+        metavar="DURATION",
+        help="close messages without a receipt after this time (90s, 2h, 3d) instead of the provider's",
+    )
+    parser.add_argument("--ask-now", action="store_true", help="ask also about what was asked about lately")
+    parser.add_argument(
+        "--time-limit", metavar="DURATION", default="10m", help="ask no further after this time (%(default)s)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    options = parser.parse_args(arguments)
+    console = Console()
+
+    def work() -> ExitCode:
+        unknown = UnknownChoice(options.unknown) if options.unknown else None
+        count = None
+        if unknown is not None:
+            count = _confirm(unknown, options.campaign, options.run_key, console, is_confirmed=options.yes)
+            if count is None:
+                return ExitCode.REFUSED
+        window = _duration("--receipt-window", options.receipt_window) if options.receipt_window else None
+        columns = _columns(options.column)
+        time_limit = _duration("--time-limit", options.time_limit)
+        show_prefect_logs(verbose=options.verbose)
+        started = time.monotonic()
+        start_out_of_reach_of_ctrl_c()
+        done = reconcile_deliveries(
+            options.campaign,
+            options.run_key,
+            unknown=unknown,
+            unknown_count=count,
+            report=options.report,
+            report_columns=columns,
+            receipt_window=window,
+            ask_now=options.ask_now,
+            time_limit=time_limit,
+        )
+        show_reconciliation(done, console)
+        console.print(f"{time.monotonic() - started:.1f} s")
+        needs_attention = any(any(map(account.statuses.get, NOT_WELL)) for account in done.accounts)
+        return ExitCode.ATTENTION if needs_attention or done.troubles else ExitCode.DONE
+
+    return exit_code_of(work, console, verbose=options.verbose)
+
+
+def main_sync_opt_outs(arguments: Sequence[str] | None = None) -> int:
+    """`python -m flows.sync_opt_outs`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.sync_opt_outs",
+        description="Learn who must not be contacted: from lists, from what providers sent, and from providers "
+        "that can be asked.",
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument("suppressions", nargs="*", metavar="FILE", help="a list of people not to be contacted")
+    parser.add_argument(
+        "--channel",
+        choices=[channel.value for channel in Channel],
+        default=Channel.SMS.value,
+        help="for which the lists hold (%(default)s; sms and mms forbid each other)",
+    )
+    parser.add_argument("--default-country", metavar="CC", help="of numbers without a country code in the lists")
+    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    options = parser.parse_args(arguments)
+    console = Console()
+
+    def work() -> ExitCode:
+        show_prefect_logs(verbose=options.verbose)
+        start_out_of_reach_of_ctrl_c()
+        done = sync_opt_outs(
+            options.suppressions, channel=Channel(options.channel), default_country=options.default_country
+        )
+        show_opt_outs(done, console)
+        return ExitCode.ATTENTION if done.troubles else ExitCode.DONE
+
+    return exit_code_of(work, console, verbose=options.verbose)
+
+
+def show_reconciliation(done: Reconciliation, console: Console) -> None:
+    """What was learnt, then the account of each run with the files of its report."""
+    for sentence in describe_findings(done.findings):
+        console.print(sentence, soft_wrap=True)
+    if done.imported is not None:
+        console.print(
+            f"{escape(done.imported.path)}: {done.imported.rows:,} rows, of which {done.imported.unmatched:,} fit "
+            "no message of the ledger"
+        )
+    if done.decided:
+        console.print(f"{done.decided:,} unknown messages were settled as you decided.")
+    for account in done.accounts:
+        show_account(account, console)
+    if not done.accounts:
+        console.print("Nothing changed in any run that is not finished.")
+    for trouble in done.troubles:
+        console.print(f"[yellow]{escape(trouble)}[/]", soft_wrap=True)
+
+
+def describe_findings(findings: Findings) -> list[str]:
+    """What was learnt; plain sentences."""
+    changed = ", ".join(f"{count:,} {status}" for status, count in sorted(findings.changed.items()))
+    sentences = [f"Learnt: {changed}." if changed else "No message's status changed."]
+    if findings.consents:
+        sentences.append(f"{findings.consents:,} opt-outs or opt-ins.")
+    if findings.replies:
+        sentences.append(f"{findings.replies:,} replies.")
+    if findings.planned_again:
+        sentences.append(
+            f"{findings.planned_again:,} messages provably never arrived: send_campaign hands them over again."
+        )
+    if findings.waiting:
+        sentences.append(f"{findings.waiting:,} events fit no message yet, and are looked at again later.")
+    if findings.unreadable:
+        sentences.append(f"{findings.unreadable:,} events could not be read; they are kept, with the reason.")
+    return sentences
+
+
+def show_opt_outs(done: SyncedOptOuts, console: Console) -> None:
+    """What was learnt about consent."""
+    for path, count in done.listed.items():
+        console.print(f"{escape(path)}: {count:,} addresses must not be contacted")
+    asked = ", ".join(done.asked) or "no provider"
+    console.print(
+        f"Asked {asked}: {done.findings.consents:,} opt-outs or opt-ins, {done.findings.replies:,} replies."
+    )
+    for trouble in done.troubles:
+        console.print(f"[yellow]{escape(trouble)}[/]", soft_wrap=True)
+
+
+def _confirm(
+    choice: UnknownChoice, campaign: str | None, run_key: str | None, console: Console, *, is_confirmed: bool
+) -> int | None:
+    """Show what the decision is about, and let it be confirmed by typing the number of messages.
+
+    Returns:
+        How many unknown messages were shown; None when the operator did not confirm.
+    """
+    with Ledger() as ledger, ledger.reading() as connection:
+        found = [] if campaign is None else runs.list_runs(connection, name=campaign, run_key=run_key)
+        if len(found) != 1:
+            keys = ", ".join(run.run_key for run in found) or "none"
+            raise CampaignError(
+                f"--unknown {choice}", [f"name one run with --campaign and --run-key; run keys of it: {keys}"]
+            )
+        count = runs.count_statuses(connection, found[0].id).get(MessageStatus.UNKNOWN, 0)
+    if is_confirmed or not count:
+        return count
+    what = {
+        UnknownChoice.RESEND: "They will be handed over again: whoever got the first one gets a second.",
+        UnknownChoice.CLOSE: "They will not be handed over again: whoever did not get it gets nothing.",
+    }[choice]
+    meaning = STATUS_MEANINGS[MessageStatus.UNKNOWN]
+    console.print(f"{count:,} messages of {escape(found[0].key)} are unknown ({meaning}). {what}")
+    if not console.is_terminal:
+        console.print("Not confirmed: there is no terminal to ask on. Give --yes if you are sure.")
+        return None
+    if console.input(f"Type {count} to go on: ").strip() != str(count):
+        console.print("Not confirmed; nothing was done.")
+        return None
+    return count
+
+
+def _duration(option: str, text: str) -> "Duration":
+    try:
+        return TypeAdapter(Duration).validate_python(text)
+    except ValidationError as error:
+        raise CampaignError(option, [error.errors()[0]["msg"].removeprefix("Value error, ")]) from None
+
+
+def _columns(pairs: Sequence[str]) -> dict[str, str] | None:
+    columns = {}
+    for pair in pairs:
+        meaning, equals, header = pair.partition("=")
+        if not equals or not meaning or not header:
+            raise CampaignError("--column", [f"`{pair}` is not of the form MEANING=HEADER"])
+        columns[meaning.strip()] = header.strip()
+    return columns or None

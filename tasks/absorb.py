@@ -1,0 +1,65 @@
+"""Putting what a provider told into the ledger, whichever way it came: statuses, consent, replies."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from tasks.messaging.reports import ConsentReport, ReplyReport, Report, StatusReport
+from tasks.messaging.statuses import MessageStatus
+from tasks.store.consent import record_consent, record_replies
+from tasks.store.delivery import apply_reports
+
+
+@dataclass(slots=True)
+class Absorbed:
+    """What became of a batch of reports.
+
+    Attributes:
+        fits: For each report of the batch, whether it was of use: a status that fits no message is not, yet.
+        changed: Messages by the status that they moved to.
+        consents: Opt-outs and opt-ins.
+    """
+
+    fits: list[bool] = field(default_factory=list)
+    changed: Counter[MessageStatus] = field(default_factory=Counter)
+    consents: int = 0
+    replies: int = 0
+
+
+def absorb(connection: Connection, provider: str, reports: Iterable[tuple[Report, datetime]]) -> Absorbed:
+    """Put reports into the ledger, in the caller's transaction.
+
+    Args:
+        connection: A writing transaction.
+        provider: Whose reports they are.
+        reports: Each with the instant at which it came, for those that do not say when.
+    """
+    batch = list(reports)
+    absorbed = Absorbed(fits=[True] * len(batch))
+    statuses = [
+        (place, report, at) for place, (report, at) in enumerate(batch) if isinstance(report, StatusReport)
+    ]
+    consents = [(report, at) for report, at in batch if isinstance(report, ConsentReport)]
+    replies = [(report, at) for report, at in batch if isinstance(report, ReplyReport)]
+    if statuses:
+        applied = apply_reports(
+            connection, provider, [report for _, report, _ in statuses], [at for _, _, at in statuses]
+        )
+        for unmatched in applied.unmatched:
+            absorbed.fits[statuses[unmatched][0]] = False
+        absorbed.changed.update(applied.changed)
+        # Whoever is refused because he opted out there must not be written to from here either.
+        consents += [
+            (ConsentReport(channel=channel, address=address, at=at, source="refused as opted out"), at)
+            for (channel, address), at in applied.opted_out.items()
+        ]
+    if consents:
+        record_consent(connection, provider, [report for report, _ in consents], [at for _, at in consents])
+        absorbed.consents = len(consents)
+    if replies:
+        record_replies(connection, provider, [report for report, _ in replies], [at for _, at in replies])
+        absorbed.replies = len(replies)
+    return absorbed

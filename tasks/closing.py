@@ -1,0 +1,120 @@
+"""What is decided about messages of which nothing more is heard, and the state of the run that follows from it."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from pydantic import ValidationError
+
+from tasks.identity import identity_of
+from tasks.messaging.statuses import MessageStatus
+from tasks.providers.registry import load_provider
+from tasks.reconcile import again_while_busy
+from tasks.store import outstanding, runs
+from tasks.store.session import Ledger
+from tasks.store.tables import RunState, utc_now
+
+
+class UnknownChoice(StrEnum):
+    """What an operator can decide about messages that stay `unknown`."""
+
+    RESEND = "resend"
+    """Hand them over again: whoever got the first one gets a second."""
+    CLOSE = "close"
+    """Hand them over no more: whoever did not get the first one gets none."""
+
+
+class UnknownCountChanged(Exception):
+    """There are not as many unknown messages as the operator was shown. Nothing was done."""
+
+
+@task(name="settle run", task_run_name="settle run {run_id}", cache_policy=NO_CACHE, persist_result=False)
+def settle_run(run_id: int, receipt_window: timedelta | None = None) -> RunState:
+    """Close what will get no receipt any more, and bring the run into the state that its messages are in.
+
+    Messages of lost answers whose ticket a callback has told are accepted ones. Those that were accepted and got
+    no receipt within the provider's window become `unconfirmed`; at once where there are no receipts at all.
+
+    Args:
+        run_id: The run.
+        receipt_window: Instead of the provider's; what a message may wait for its recipient comes on top of it.
+    """
+    with Ledger() as ledger:
+        return _settle(ledger, run_id, receipt_window)
+
+
+@again_while_busy
+def _settle(ledger: Ledger, run_id: int, receipt_window: timedelta | None) -> RunState:
+    with ledger.writing() as connection:
+        runs.settle_run(connection, run_id)
+        outstanding.settle_by_ticket(connection, run_id)
+        run = runs.get_run(connection, run_id)
+        now = utc_now()
+        sent_before, reason = _closing_time(run, now, receipt_window)
+        if sent_before is not None:
+            outstanding.close_without_receipt(connection, run_id, reason=reason, claimed_before=sent_before)
+        return runs.settle_run(connection, run_id)
+
+
+def _closing_time(
+    run: runs.RunRecord, now: datetime, receipt_window: timedelta | None
+) -> tuple[datetime | None, str]:
+    """Messages whose request left before that instant are closed, and why; None while none are."""
+    send_at = datetime.fromisoformat(run.content["send_at"]) if run.content.get("send_at") else None
+    if not _gives_receipts(run):
+        return (now if send_at is None or send_at <= now else None), "no_receipts"
+    window = load_provider(run.provider).receipt_window if receipt_window is None else receipt_window
+    sent_before = now - window - timedelta(seconds=run.content.get("validity_seconds") or 0)
+    # A scheduled message is sent later than its request left.
+    return (sent_before if send_at is None or send_at <= sent_before else None), "no_receipt"
+
+
+def _gives_receipts(run: runs.RunRecord) -> bool:
+    try:
+        identity = identity_of(run)
+        return identity.adapter.gives_receipts(identity.content, identity.provider_options)
+    except ValidationError:  # planned by an older version, whose campaigns had other members
+        return True
+
+
+@task(name="decide about unknown messages", cache_policy=NO_CACHE, persist_result=False)
+def decide_about_unknown(run_id: int, choice: UnknownChoice, expected: int | None = None) -> int:
+    """Do what the operator decided about the messages of a run that nobody can say anything about.
+
+    Args:
+        run_id: The run.
+        choice: What to do with all of them.
+        expected: How many the operator was shown; None when he was not asked to look.
+
+    Returns:
+        How many it was done with.
+
+    Raises:
+        UnknownCountChanged: There are not as many.
+    """
+    with Ledger() as ledger:
+        return _decide(ledger, run_id, choice, expected)
+
+
+@again_while_busy
+def _decide(ledger: Ledger, run_id: int, choice: UnknownChoice, expected: int | None) -> int:
+    with ledger.writing() as connection:
+        count = runs.count_statuses(connection, run_id).get(MessageStatus.UNKNOWN, 0)
+        if expected not in {None, count}:
+            key = runs.get_run(connection, run_id).key
+            raise UnknownCountChanged(
+                f"{key} has {count:,} unknown messages, not {expected:,}: look again, and decide about those"
+            )
+        if choice is UnknownChoice.RESEND:
+            done = outstanding.plan_again(connection, run_id, None, reason="resend_decided")
+        else:
+            done = outstanding.close_without_receipt(
+                connection,
+                run_id,
+                reason="closed_by_operator",
+                claimed_before=utc_now(),
+                statuses=(MessageStatus.UNKNOWN,),
+            )
+        runs.settle_run(connection, run_id)
+        return done

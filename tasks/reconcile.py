@@ -1,0 +1,171 @@
+"""Reading the inbox: what providers told by themselves becomes statuses, consent and replies in the ledger."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from tasks.absorb import Absorbed, absorb
+from tasks.messaging.reports import Report
+from tasks.messaging.statuses import MessageStatus
+from tasks.providers.registry import load_callbacks
+from tasks.providers.reports import UnreadableEvent
+from tasks.store import inbox, outstanding
+from tasks.store.session import Ledger
+from tasks.store.tables import utc_now
+
+EVENTS_PER_TASK = 50_000
+_EVENTS_PER_TRANSACTION = 2_000
+_SOONEST_RETRY = timedelta(seconds=5)
+_LATEST_RETRY = timedelta(hours=1)
+EVENT_PATIENCE = timedelta(days=7)
+"""How long an event that fits no message is kept waiting for one."""
+
+_TICKETS_KNOWN_FOR = timedelta(days=8)
+
+again_while_busy = retry(
+    # Another transaction was in the way, or the database is away for a moment. Nothing of this one was kept.
+    retry=retry_if_exception_type(OperationalError),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+    stop=stop_after_delay(120),
+    reraise=True,
+)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one task run came to.
+
+    Attributes:
+        taken: Events read, or messages asked about or searched for; 0 means that nothing was due.
+        changed: Messages by the status that they moved to.
+        unreadable: Events of which nothing could be made.
+        waiting: Events that fit no message yet.
+        undecided: Messages of which the provider could not say whether it has them.
+        planned_again: Messages that provably never arrived.
+        trouble: Why it stopped early, for a person.
+    """
+
+    taken: int = 0
+    changed: Counter[MessageStatus] = field(default_factory=Counter)
+    consents: int = 0
+    replies: int = 0
+    unreadable: int = 0
+    waiting: int = 0
+    undecided: int = 0
+    planned_again: int = 0
+    trouble: str | None = None
+
+    def note(self, absorbed: Absorbed) -> None:
+        """Add what a batch of reports came to."""
+        self.changed.update(absorbed.changed)
+        self.consents += absorbed.consents
+        self.replies += absorbed.replies
+
+    def __add__(self, other: "Findings") -> "Findings":
+        return Findings(
+            taken=self.taken + other.taken,
+            changed=self.changed + other.changed,
+            consents=self.consents + other.consents,
+            replies=self.replies + other.replies,
+            unreadable=self.unreadable + other.unreadable,
+            waiting=self.waiting + other.waiting,
+            undecided=self.undecided + other.undecided,
+            planned_again=self.planned_again + other.planned_again,
+            trouble=self.trouble or other.trouble,
+        )
+
+
+@task(name="read the inbox", cache_policy=NO_CACHE, persist_result=False)
+def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
+    """Read events that providers sent, oldest first, and put what they say into the ledger.
+
+    Args:
+        most: Leave the rest to the next task run.
+    """
+    findings = Findings()
+    with Ledger() as ledger:
+        while findings.taken < most:
+            read = _drain_some(ledger)
+            findings += read
+            if not read.taken:
+                break
+    return findings
+
+
+@again_while_busy
+def _drain_some(ledger: Ledger) -> Findings:
+    with ledger.writing() as connection:
+        events = inbox.take_events(connection, _EVENTS_PER_TRANSACTION)
+        findings = Findings(taken=len(events))
+        for provider in {event.provider for event in events}:
+            _read_events(connection, provider, [e for e in events if e.provider == provider], findings)
+    return findings
+
+
+def _read_events(
+    connection: Connection, provider: str, events: Sequence[inbox.KeptEvent], findings: Findings
+) -> None:
+    now = utc_now()
+    closed: dict[int, str | None] = {}
+    reports: list[tuple[Report, datetime]] = []
+    sources: list[inbox.KeptEvent] = []
+    for event in events:
+        try:
+            said = _read_event(provider, event)
+        except UnreadableEvent as error:
+            closed[event.id] = str(error)
+            findings.unreadable += 1
+            continue
+        closed[event.id] = None
+        reports += [(report, event.received_at) for report in said]
+        sources += [event] * len(said)
+    absorbed = absorb(connection, provider, reports)
+    findings.note(absorbed)
+    put_off: dict[int, datetime] = {}
+    for event, fits in zip(sources, absorbed.fits, strict=True):
+        if fits or event.id in put_off:
+            continue
+        age = now - event.received_at
+        if age > EVENT_PATIENCE:
+            closed[event.id] = "it fits no message of the ledger"
+        else:
+            closed.pop(event.id, None)
+            put_off[event.id] = now + max(_SOONEST_RETRY, min(_LATEST_RETRY, age / 2))
+    findings.waiting += len(put_off)
+    inbox.close_events(connection, closed)
+    inbox.put_off_events(connection, put_off)
+
+
+def _read_event(provider: str, event: inbox.KeptEvent) -> Sequence[Report]:
+    callbacks = load_callbacks(provider)
+    if callbacks is None:
+        raise UnreadableEvent(f"{provider} sends no events")
+    try:
+        return callbacks.read(event.payload, event.received_at)
+    except UnreadableEvent:
+        raise
+    except Exception as error:
+        # A body that no page describes and no test thought of must not keep all the others waiting.
+        raise UnreadableEvent(f"reading it failed: {type(error).__name__}") from error
+
+
+@task(name="make all due", cache_policy=NO_CACHE, persist_result=False)
+def make_all_due(run_ids: Sequence[int]) -> None:
+    """Let everything that was put off be due now: questions about these runs, events that fitted no message."""
+    with Ledger() as ledger:
+        _make_all_due(ledger, run_ids)
+
+
+@again_while_busy
+def _make_all_due(ledger: Ledger, run_ids: Sequence[int]) -> None:
+    with ledger.writing() as connection:
+        inbox.try_all_again(connection)
+        for run_id in run_ids:
+            outstanding.ask_again(connection, run_id)
