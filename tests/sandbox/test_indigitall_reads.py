@@ -107,6 +107,7 @@ def test_the_detail_of_a_sending_counts_contacts_or_names_them(wire):
     detail = read(sandbox, f"/v2/sms/send/{sending_id}").json()["data"]
     assert detail["campaignSnapshot"] == {"id": 101, "name": "Free text", "enabled": True}
     assert detail["numContacts"] == 2
+    assert detail["createdAt"] == "2026-01-05T11:20:00.000Z"
     assert "contacts" not in detail
     sandbox.request("PATCH", "/settings", json={"indigitall": {"detail": "contacts"}})
     detail = read(sandbox, f"/v2/sms/send/{sending_id}").json()["data"]
@@ -208,6 +209,62 @@ def test_the_report_has_a_row_per_sms_with_the_words_of_the_carrier(wire):
     assert (rows[1]["Status"], rows[1]["Error description"]) == ("REJECTD", "Blocked by the carrier")
     answer = sandbox.request("PATCH", "/settings", json={"indigitall": {"report_headers": {"when": "x"}}})
     assert answer.status_code == 422
+
+
+def test_the_report_has_the_words_of_the_consoles_language(wire):
+    sandbox = wire(indigitall={"report_headers": "spanish"})
+    sms(sandbox)
+    [row] = report(sandbox)
+    assert (row["ID de envío"], row["Estado"], row["Datos personalizados"]) == ("5001", "DELIVRD", f"r-{ADA}")
+    assert len(row) == 18
+    sandbox.request("PATCH", "/settings", json={"indigitall": {"report_headers": "english"}})
+    assert len(report(sandbox)[0]) == 18
+
+
+def test_outcomes_are_drawn_in_their_proportions_and_a_contact_always_has_the_same(wire):
+    people = [f"+1{area}55501{digits:02}" for area in (201, 202, 203) for digits in range(100)]
+    outcomes = {"DELIVRD": 0.8, "UNDELIV": 0.1, "REJECTD:Blacklisted": 0.1}
+    words = []
+    for sandbox in (wire(indigitall={"outcomes": outcomes}), wire(indigitall={"outcomes": outcomes})):
+        sms(sandbox, *people[: len(words) + 150])
+        sms(sandbox, *people[len(words) + 150 :])
+        words.append({row["address"]: row["status"] for row in sandbox.truth("indigitall")["recipients"]})
+    assert words[0] == words[1]
+    counted = [list(words[0].values()).count(word) for word in ("DELIVRD", "UNDELIV", "REJECTD")]
+    assert sum(counted) == 300
+    assert 200 <= counted[0] <= 280
+    assert min(counted) >= 10
+
+
+def test_a_script_goes_before_the_drawn_outcomes(wire):
+    switches = {"outcomes": {"UNDELIV": 1}, "delivery_scripts": {ADA: "EXPIRED"}}
+    sandbox = wire(indigitall=switches)
+    sms(sandbox, ADA, ALAN)
+    sandbox.request("PATCH", "/settings", json={"indigitall": {"delivery_script": "DELIVRD"}})
+    sms(sandbox, ADA, ALAN)
+    assert [row["Status"] for row in report(sandbox)] == ["EXPIRED", "UNDELIV", "EXPIRED", "DELIVRD"]
+    nothing = {"indigitall": {"outcomes": {"DELIVRD": 0}}}
+    assert sandbox.request("PATCH", "/settings", json=nothing).status_code == 422
+
+
+def test_an_sms_is_on_its_way_for_a_while(wire):
+    sandbox = wire(indigitall={"delivery_seconds": 30, "delivery_script": "REJECTD:Blocked"})
+    sms(sandbox)
+    assert [(row["Status"], row["Error description"]) for row in report(sandbox)] == [("ENROUTE", "")]
+    assert sandbox.truth("indigitall")["recipients"][0]["status"] == "ENROUTE"
+    sandbox.now += 30
+    assert [(row["Status"], row["Error description"]) for row in report(sandbox)] == [("REJECTD", "Blocked")]
+    assert sandbox.truth("indigitall")["recipients"][0]["status"] == "REJECTD"
+
+
+def test_a_lost_answer_leaves_a_sending_and_a_lost_request_leaves_none(wire):
+    sandbox = wire(indigitall={"respond": ["http_after:503", "http:503"]})
+    contacts = [{"phoneE164": ADA, "customFields": {"text": "Hello"}, "customData": "r1"}]
+    for _ in range(2):
+        body = {"campaignId": 101, "contacts": contacts}
+        answer = sandbox.request("POST", "/indigitall/v2/sms/send/list", json=body, headers=HEADERS)
+        assert answer.status_code == 503
+    assert [sending["id"] for sending in read(sandbox, "/v2/sms/send").json()["data"]["sendings"]] == [5001]
 
 
 def test_an_email_is_not_among_the_sms(wire):

@@ -55,6 +55,9 @@ def _checked(e164: str) -> str | None:
 
 def _is_valid(e164: str) -> bool:
     try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(e164))
+        number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
         return False
+    # phonenumbers forgives a zero of national calls behind the country code; the address is the one without it.
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return written == e164 and phonenumbers.is_valid_number(number)

@@ -89,15 +89,18 @@ class IndigitallReader(ProviderReader):
         due: list[str] = []
         async for listed in self._find_listed(unseen, since=min(at for _, at in claims) - CLOCK_MARGIN):
             due += [sending.id for sending in listed if sending.is_due(now)]
-            if reports := [report for sending in listed for report in sending.reports(now)]:
+            if reports := [report for sending in listed for report in sending.news_of_all(now)]:
                 yield reports
-        for sending_id in [*unseen, *due]:
-            if sending_id not in unseen and not self._details_name_contacts:
+        for sending_id in unseen:
+            detail = await self._read_sending(sending_id)
+            if detail is not None and (reports := detail.news_of_all(now) + detail.news_of_contacts(now)):
+                yield reports
+        for sending_id in due:
+            if not self._details_name_contacts:
                 break
             detail = await self._read_sending(sending_id)
-            if detail is not None and detail.is_due(now):
-                self._details_name_contacts = detail.contacts is not None
-            if detail is not None and (reports := detail.reports(now)):
+            self._details_name_contacts = detail is not None and detail.contacts is not None
+            if detail is not None and (reports := detail.news_of_contacts(now)):
                 yield reports
 
     async def find(

@@ -71,12 +71,16 @@ class Sending:
             return StatusReport(status=MessageStatus.SCHEDULED, raw_status="scheduled", ticket=self.id)
         return StatusReport(status=MessageStatus.SENT, raw_status="sent", at=self.sent_at, ticket=self.id)
 
-    def reports(self, now: datetime) -> list[StatusReport]:
-        """What is new of its messages: of all of them, and of each whose contact it names."""
-        of_all = self.report_of_all(now)
-        if of_all.status not in {MessageStatus.SENT, MessageStatus.CANCELLED}:
-            return []  # what was known when it was handed over
-        return [of_all, *(self._report_of(contact) for contact in self.contacts or () if _is_told(contact))]
+    def news_of_all(self, now: datetime) -> list[StatusReport]:
+        """What it says of all its messages at once, if that was not known when it was handed over."""
+        report = self.report_of_all(now)
+        return [report] if report.status in {MessageStatus.SENT, MessageStatus.CANCELLED} else []
+
+    def news_of_contacts(self, now: datetime) -> list[StatusReport]:
+        """What it says of each contact that it names."""
+        if not self.is_due(now):
+            return []
+        return [self._report_of(contact) for contact in self.contacts or () if _is_told(contact)]
 
     def _report_of(self, contact: SendingContact) -> StatusReport:
         status, reason = read_word(contact.word)
