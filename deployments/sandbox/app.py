@@ -28,13 +28,16 @@ class Sandbox:
         self._settings_at_start = settings
         self._clock = clock
         self._pages = own_pages(self)
+        self.providers: dict[str, ProviderSandbox[Any]] = {}
         self.reset()
 
     def reset(self) -> None:
         """Forget everything, and set all switches as they were at the start."""
         # A copy: a list of responses is used up in place.
         self.settings = self._settings_at_start.changed({})
-        self.providers: dict[str, ProviderSandbox[Any]] = {
+        for provider in self.providers.values():
+            provider.pusher.stop()
+        self.providers = {
             name: provider(self.settings[name], self._clock) for name, provider in PROVIDERS.items()
         }
 

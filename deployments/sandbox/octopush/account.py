@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from deployments.sandbox.ledger import Ledger, Recipient
+from deployments.sandbox.octopush.callbacks import BLACKLISTED
 from deployments.sandbox.octopush.campaigns import Campaign, Delivery, is_scheduled, price_per_part, sender_for
 from deployments.sandbox.octopush.contacts import Contact
 from deployments.sandbox.octopush.parameters import OctopushError, Warn
@@ -126,28 +127,29 @@ def hand_over(
     reference: str | None,
     now_seconds: float,
     simulated: bool = False,
-) -> None:
-    """Write every recipient of a campaign into the ledger."""
+) -> list[Recipient]:
+    """Write every recipient of a campaign into the ledger; returns what stands there."""
     price = price_per_part(campaign, settings)
     costs: dict[int, Decimal] = {}
     status = "scheduled" if is_scheduled(campaign, now_seconds) else "accepted"
+    recipients = []
     for delivery in deliveries:
         phone = delivery.contact.phone
         is_opted_out = phone in settings.opted_out
-        ledger.record(
-            Recipient(
-                address=phone,
-                text=delivery.text,
-                sender=sender_for(campaign, phone),
-                reference=reference,
-                id=ticket,
-                status="BLACKLISTED_NUMBER" if is_opted_out else status,
-                cost=costs.setdefault(delivery.parts, delivery.parts * price),
-                received_at=now_seconds,
-                simulated=simulated,
-            ),
-            reaches_person=not is_opted_out,
+        recipient = Recipient(
+            address=phone,
+            text=delivery.text,
+            sender=sender_for(campaign, phone),
+            reference=reference,
+            id=ticket,
+            status=BLACKLISTED if is_opted_out else status,
+            cost=costs.setdefault(delivery.parts, delivery.parts * price),
+            received_at=now_seconds,
+            simulated=simulated,
         )
+        ledger.record(recipient, reaches_person=not is_opted_out)
+        recipients.append(recipient)
+    return recipients
 
 
 def status_answer(draft: Draft, settings: OctopushSettings, now_seconds: float) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from deployments.sandbox.clock import Clock
+from deployments.sandbox.ledger import Recipient
 from deployments.sandbox.octopush.account import (
     Account,
     Draft,
@@ -20,14 +21,19 @@ from deployments.sandbox.octopush.account import (
     residual_credit,
     status_answer,
 )
+from deployments.sandbox.octopush.callbacks import Callbacks
 from deployments.sandbox.octopush.campaigns import (
     LIST_NAME_MAX_CHARS,
+    Campaign,
+    Delivery,
+    begins_at,
     check_stop_mention,
     compute_deliveries,
     read_campaign,
 )
 from deployments.sandbox.octopush.contacts import Contact, ContactRules, read_contacts
 from deployments.sandbox.octopush.parameters import OctopushError, Parameters, Warn
+from deployments.sandbox.octopush.people import last_ticket_of, read_answer
 from deployments.sandbox.octopush.switches import OctopushSettings
 from deployments.sandbox.octopush.wallet import balance_answer, credits_answer
 from deployments.sandbox.provider import ProviderSandbox, json_answer
@@ -61,6 +67,7 @@ class OctopushSandbox(ProviderSandbox[OctopushSettings]):
     def __init__(self, settings: OctopushSettings, clock: Clock) -> None:
         super().__init__(settings, clock)
         self._account = Account(Decimal(str(settings.credit)))
+        self._callbacks = Callbacks(self.pusher, clock)
         self._rate = RollingRate()
         # Number and size of the first direct send: whether it was too small shows only when a second one comes.
         self._first_send: tuple[int, int] | None = None
@@ -84,6 +91,12 @@ class OctopushSandbox(ProviderSandbox[OctopushSettings]):
             for path, (method, handler) in endpoints.items()
         ]
 
+    def control_routes(self) -> Sequence[Route]:
+        return [
+            Route("/octopush-control/stops", self._take_stop, methods=["POST"]),
+            Route("/octopush-control/replies", self._take_reply, methods=["POST"]),
+        ]
+
     def error_response(self, status: int) -> Response:
         codes = {401: 101, 404: 100, 429: 128}
         return json_answer({"code": codes.get(status, 125), "message": f"HTTP {status}"}, status)
@@ -91,6 +104,9 @@ class OctopushSandbox(ProviderSandbox[OctopushSettings]):
     @property
     def credit(self) -> float | None:
         return float(self._account.credit)
+
+    def status_of(self, recipient: Recipient) -> str:
+        return self._callbacks.word_for(recipient)
 
     def change_settings(self, settings: OctopushSettings) -> None:
         if settings.credit != self.settings.credit:
@@ -147,16 +163,7 @@ class OctopushSandbox(ProviderSandbox[OctopushSettings]):
         if request_id is not None:
             account.request_ids[request_id] = now
         ticket = account.new_ticket()
-        hand_over(
-            self.ledger,
-            campaign,
-            deliveries,
-            settings,
-            ticket=ticket,
-            reference=list_name,
-            now_seconds=now,
-            simulated=simulated,
-        )
+        await self._hand_over(campaign, deliveries, ticket=ticket, list_name=list_name, simulated=simulated)
         return json_answer(
             {
                 "sms_ticket": ticket,
@@ -170,6 +177,50 @@ class OctopushSandbox(ProviderSandbox[OctopushSettings]):
             },
             settings.send_status,
         )
+
+    async def _hand_over(
+        self,
+        campaign: Campaign,
+        deliveries: Sequence[Delivery],
+        *,
+        ticket: str,
+        list_name: str | None,
+        simulated: bool = False,
+    ) -> None:
+        settings, now = self.settings, self.clock.now()
+        recipients = hand_over(
+            self.ledger,
+            campaign,
+            deliveries,
+            settings,
+            ticket=ticket,
+            reference=list_name,
+            now_seconds=now,
+            simulated=simulated,
+        )
+        # "Receipts exist for premium SMS only."
+        if campaign.is_premium and (not simulated or settings.simulation == "callbacks"):
+            await self._callbacks.follow(recipients, settings, begins_at(campaign, now))
+
+    async def _take_stop(self, request: Request) -> Response:
+        """A person texts STOP to the short code: `{"number": "+33...", "text": "STOP"}`, the text optional."""
+        answer = await read_answer(request, otherwise="STOP")
+        if isinstance(answer, Response):
+            return answer
+        # In place, like a list of responses that is used up: /settings shows it, and later changes keep it.
+        self.settings.opted_out.add(answer.number)
+        ticket = last_ticket_of(answer.number, self.ledger)
+        self._callbacks.tell_stop(self.settings, answer.number, ticket, answer.text)
+        return json_answer({"message_id": ticket})
+
+    async def _take_reply(self, request: Request) -> Response:
+        """A person answers: `{"number": "+33...", "text": "..."}`."""
+        answer = await read_answer(request)
+        if isinstance(answer, Response):
+            return answer
+        ticket = last_ticket_of(answer.number, self.ledger)
+        self._callbacks.tell_reply(self.settings, answer.number, ticket, answer.text)
+        return json_answer({"message_id": ticket})
 
     async def _create_contacts(self, request: Request) -> Response:
         parameters = await self._parameters(
@@ -246,14 +297,8 @@ class OctopushSandbox(ProviderSandbox[OctopushSettings]):
             self._account.check_credit(cost)
             self._account.credit -= cost
             draft.is_confirmed = True
-            hand_over(
-                self.ledger,
-                draft.campaign,
-                draft.deliveries,
-                settings,
-                ticket=draft.ticket,
-                reference=draft.group_name,
-                now_seconds=now,
+            await self._hand_over(
+                draft.campaign, draft.deliveries, ticket=draft.ticket, list_name=draft.group_name
             )
         elif settings.confirm_again == "error_132":
             raise OctopushError(132, "This campaign was already sent.")

@@ -116,6 +116,13 @@ def is_scheduled(campaign: Campaign, now_seconds: float) -> bool:
     return campaign.send_at is not None and campaign.send_at > datetime.fromtimestamp(now_seconds, UTC)
 
 
+def begins_at(campaign: Campaign, now_seconds: float) -> float:
+    """When it is sent; Unix time."""
+    if campaign.send_at is not None and is_scheduled(campaign, now_seconds):
+        return campaign.send_at.timestamp()
+    return now_seconds
+
+
 def check_stop_mention(campaign: Campaign, contacts: Sequence[Contact], settings: OctopushSettings) -> None:
     """Marketing to France must tell how to stop it.
 
