@@ -263,7 +263,6 @@ _RECORD_OUTCOME = (
             bindparam("new_status", type_=_STATUS) != MessageStatus.PLANNED,
             _MESSAGE.c.attempts == bindparam("attempt"),
         ),
-        or_(_IS_OPEN, _MESSAGE.c.provider_message_id.is_(None)),
     )
     .values(
         status=_if_open("status"),

@@ -1,0 +1,132 @@
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from tasks.messaging.reports import ConsentReport, ReplyReport
+from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.store import outbox
+from tasks.store.consent import add_suppressions, record_consent, record_replies
+from tasks.store.outbox import RecordedOutcome
+from tasks.store.registry import find_suppressions
+from tasks.store.tables import Message, Reply, Suppression
+
+SUPPRESSION, REPLY, MESSAGE = Suppression.__table__, Reply.__table__, Message.__table__
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+ANN = "+12125550101"
+
+
+def said(minute: int, *, is_opt_in: bool = False, address: str = ANN, channel: Channel = Channel.SMS):
+    at = NOON + timedelta(minutes=minute)
+    return ConsentReport(channel=channel, address=address, is_opt_in=is_opt_in, at=at, source="callback")
+
+
+def record(ledger, *reports):
+    with ledger.writing() as connection:
+        record_consent(connection, "octopush", reports, [NOON] * len(reports))
+
+
+def is_forbidden(ledger, address=ANN, channel=Channel.SMS) -> bool:
+    with ledger.reading() as connection:
+        return bool(find_suppressions(connection, channel, Purpose.TRANSACTIONAL, [address]))
+
+
+def test_an_opt_out_forbids_every_message_to_the_number(ledger) -> None:
+    record(ledger, said(0))
+    assert is_forbidden(ledger)
+    assert is_forbidden(ledger, channel=Channel.MMS)
+    assert not is_forbidden(ledger, channel=Channel.EMAIL)
+    with ledger.reading() as connection:
+        [row] = connection.execute(select(SUPPRESSION)).all()
+    assert (row.source, row.effective_at, row.lifted_at) == ("octopush: callback", NOON, None)
+
+
+def test_an_opt_in_lifts_it_and_is_recorded(ledger) -> None:
+    record(ledger, said(0), said(1, is_opt_in=True))
+    assert not is_forbidden(ledger)
+    with ledger.reading() as connection:
+        [row] = connection.execute(select(SUPPRESSION)).all()
+    assert (row.lifted_at, row.lifted_source) == (NOON + timedelta(minutes=1), "octopush: callback")
+
+
+def test_who_opts_out_again_is_forbidden_again(ledger) -> None:
+    record(ledger, said(0), said(1, is_opt_in=True))
+    record(ledger, said(2))
+    assert is_forbidden(ledger)
+
+
+def test_an_opt_in_on_mms_lifts_the_suppression_of_the_number_for_sms(ledger) -> None:
+    record(ledger, said(0), said(1, is_opt_in=True, channel=Channel.MMS))
+    assert not is_forbidden(ledger)
+
+
+def test_an_imported_list_holds_whenever_it_is_read_and_clears_nothing(ledger) -> None:
+    record(ledger, said(0))
+    with ledger.writing() as connection:
+        add_suppressions(connection, Channel.SMS, [ANN], reason="opted_out", source="file")
+    with ledger.reading() as connection:
+        [row] = connection.execute(select(SUPPRESSION)).all()
+    assert (row.source, row.effective_at) == ("octopush: callback", NOON)
+    record(ledger, said(1, is_opt_in=True))
+    assert not is_forbidden(ledger)
+    with ledger.writing() as connection:
+        add_suppressions(connection, Channel.SMS, [ANN], reason="opted_out", source="file")
+    assert is_forbidden(ledger)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    statements=st.lists(
+        st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=4, unique_by=lambda pair: pair[0]
+    )
+)
+def test_the_newest_statement_counts_in_whatever_order_they_are_learnt(ledger, statements) -> None:
+    _, is_opt_in = max(statements)
+    for number, order in enumerate(permutations(statements)):
+        address = f"{uuid4()}-{number}"  # the ledger is that of all examples
+        for minute, opt_in in (*order, order[0]):
+            record(ledger, said(minute, is_opt_in=opt_in, address=address))
+        assert is_forbidden(ledger, address) is not is_opt_in
+
+
+@pytest.fixture
+def sent(ledger, plan):
+    """A run of which two messages were accepted; returns their rows."""
+    _, [chunk_id] = plan(2)
+    with ledger.writing() as connection:
+        run_id = connection.execute(select(MESSAGE.c.run_id)).scalars().first()
+        ids = [message.id for message in outbox.planned_messages(connection, chunk_id)]
+        outbox.claim_messages(
+            connection, chunk_id, run_id, ids, [], channel=Channel.SMS, purpose=Purpose.MARKETING
+        )
+        outbox.record_outcomes(
+            connection,
+            chunk_id,
+            [RecordedOutcome(n, 1, MessageStatus.ACCEPTED, provider_message_id=f"m-{n}") for n in ids],
+        )
+        return connection.execute(select(MESSAGE).order_by(MESSAGE.c.id)).all()
+
+
+def test_replies_are_kept_once_and_linked_to_what_they_answer(ledger, sent) -> None:
+    first, second = sent
+    replies = [
+        ReplyReport(
+            channel=Channel.SMS,
+            address=second.address,
+            text="Yes",
+            dedupe_key="r1",
+            provider_message_id=first.provider_message_id,
+        ),
+        ReplyReport(channel=Channel.SMS, address=second.address, text="Who are you?", dedupe_key="r2"),
+        ReplyReport(channel=Channel.SMS, address="+12125550188", text="Wrong\0number", dedupe_key="r3"),
+    ]
+    for _ in range(2):
+        with ledger.writing() as connection:
+            record_replies(connection, "octopush", replies, [NOON] * 3)
+    with ledger.reading() as connection:
+        kept = connection.execute(select(REPLY.c.text, REPLY.c.message_id).order_by(REPLY.c.id)).all()
+    assert kept == [("Yes", first.id), ("Who are you?", second.id), ("Wrongnumber", None)]
