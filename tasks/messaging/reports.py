@@ -101,6 +101,8 @@ class HandedOver:
         request_size: How many recipients that request had.
         template_id: The provider's id of the content, where it lives there.
         rivals: How many messages to this address through this provider are `unknown` now, this one included.
+        open_requests: How many requests with this `template_id` through this provider, over all runs, have
+            messages that are `sending` or `unknown` now, this one's included; None where nobody counted.
     """
 
     reference: str
@@ -113,3 +115,4 @@ class HandedOver:
     request_size: int | None = None
     template_id: str | None = None
     rivals: int = 1
+    open_requests: int | None = None

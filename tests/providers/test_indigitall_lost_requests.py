@@ -1,6 +1,7 @@
 """Which sending a request became whose answer was lost, against the sandbox."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,7 +31,8 @@ async def test_the_only_sending_that_nobody_knows_is_the_only_lost_request() -> 
     lost = await world.lose(ADA, ALAN, request="q-2")
     after = await world.send(request="q-3")
     async with world.reader() as reader:
-        found = await collect(reader.find(lost, frozenset({"5001", "5003"})))
+        alone = [replace(one, open_requests=1) for one in lost]
+        found = await collect(reader.find(alone, frozenset({"5001", "5003"})))
     assert [one.report for one in found if one.report] == [
         StatusReport(
             status=MessageStatus.SENT,
@@ -62,6 +64,7 @@ async def test_over_real_http_a_lost_answer_is_found_too() -> None:
             claimed_at=datetime.now(UTC) - timedelta(hours=1),
             channel=Channel.SMS,
             template_id="101",
+            open_requests=1,
         )
         content = Content.model_validate(FREE_TEXT)
         async with Indigitall(credentials(sandbox.url), content, Indigitall.Options()) as indigitall:
@@ -89,6 +92,16 @@ async def test_fewer_sendings_than_lost_requests_are_nobodys() -> None:
     first = await world.lose(request="q-1", how="lose_before")
     second = await world.lose(ALAN, request="q-2")
     assert set((await world.find(first + second)).values()) == {None}
+
+
+@pytest.mark.parametrize("asked", ["q-1", "q-2"])
+async def test_nothing_is_concluded_while_another_lost_request_is_not_asked_for(asked: str) -> None:
+    world = World()
+    lost = await world.lose(request="q-1") + await world.lose(ALAN, request="q-2", how="lose_before")
+    alone = [one for one in lost if one.request_reference == asked]
+    assert set((await world.find(alone, open_requests=2)).values()) == {None}
+    async with world.reader() as reader:  # nor where nobody counted them
+        assert [one.verdict for one in await collect(reader.find(alone, frozenset()))] == [Verdict.UNDECIDED]
 
 
 async def test_lost_requests_of_different_hours_are_no_riddle_to_each_other() -> None:
@@ -144,7 +157,7 @@ async def test_a_lost_request_for_later_is_found_by_when_it_was_made() -> None:
     world = World()
     lost = await world.lose(send_at=datetime.now(UTC) + timedelta(hours=2))
     async with world.reader() as reader:
-        [finding] = await collect(reader.find(lost, frozenset()))
+        [finding] = await collect(reader.find([replace(one, open_requests=1) for one in lost], frozenset()))
     assert finding.report
     assert (finding.report.status, finding.report.ticket) == (MessageStatus.SCHEDULED, "5001")
 
@@ -187,31 +200,37 @@ async def test_emails_and_messages_without_a_campaign_stay_undecided_without_a_q
 
 
 Fate = tuple[int, bool, bool]
-"""Seconds after the request before, whether it was processed, whether its answer was lost."""
+"""Seconds after the request before, whether it was processed, whether it is asked for."""
 
 
 @given(st.lists(st.tuples(st.integers(1, 1000), st.booleans(), st.booleans()), max_size=12), st.integers(-30, 30))
-def test_while_only_rollcall_sends_no_request_is_given_the_sending_of_another(
+def test_while_only_rollcall_sends_no_lost_request_is_given_the_sending_of_another(
     fates: list[Fate], skew_seconds: int
 ) -> None:
-    at = asked_at = datetime(2026, 1, 5, 11, 20, tzinfo=UTC)
-    lost, sendings, truth = [], [], {}
-    for number, (pause_seconds, is_processed, is_lost) in enumerate(fates):
+    at = datetime(2026, 1, 5, 11, 20, tzinfo=UTC)
+    asked, sendings = [], []
+    for number, (pause_seconds, is_processed, is_asked) in enumerate(fates):
         at += timedelta(seconds=pause_seconds)
-        if is_lost:
-            lost.append(
+        if is_asked:
+            asked.append(
                 HandedOver(
-                    reference=str(number), address=ADA, claimed_at=at, channel=Channel.SMS, template_id="101"
+                    reference=str(number),
+                    address=ADA,
+                    claimed_at=at,
+                    channel=Channel.SMS,
+                    template_id="101",
+                    open_requests=len(fates),
                 )
             )
-        if is_processed and is_lost:
+        if is_processed:
             began_at = at + timedelta(seconds=skew_seconds)
             sendings.append(Sending(str(number), "101", began_at, None, is_cancelled=False, size=1, contacts=None))
-            truth[str(number)] = str(number)
-        asked_at = at + timedelta(hours=1)
     found = match_sendings(
-        find_lost_requests(lost), sendings, asked_at=asked_at, grace=IndigitallReader.lookup_grace
+        find_lost_requests(asked),
+        sendings,
+        asked_at=at + timedelta(hours=1),
+        grace=IndigitallReader.lookup_grace,
     )
-    assert {reference: sending.id for reference, sending in found.items()}.items() <= truth.items()
-    if all(is_processed for _, is_processed, _ in fates):
-        assert len(found) == len(lost)
+    assert all(reference == sending.id for reference, sending in found.items())
+    if all(is_processed and is_asked for _, is_processed, is_asked in fates):
+        assert len(found) == len(fates)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -106,8 +107,12 @@ class World:
         async with self.reader() as reader:
             return await collect(reader.fetch_statuses(messages))
 
-    async def find(self, messages: Sequence[HandedOver], *known_ids: str) -> dict[str, Any]:
-        """The sending by reference, None where it is undecided."""
+    async def find(
+        self, messages: Sequence[HandedOver], *known_ids: str, open_requests: int | None = None
+    ) -> dict[str, Any]:
+        """The sending by reference, None where it is undecided; only these requests are open, if nothing is said."""
+        asked = open_requests or len({one.request_reference for one in messages})
+        messages = [replace(one, open_requests=asked) for one in messages]
         async with self.reader() as reader:
             findings = await collect(reader.find(messages, frozenset(known_ids)))
         assert [finding.reference for finding in findings] == [one.reference for one in messages]

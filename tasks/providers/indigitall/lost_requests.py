@@ -4,6 +4,9 @@ indigitall has no key by which a request could be found again, and its list of s
 are the campaign and the time: one request of a campaign is in flight at a time, so the sendings of a campaign that
 nobody knows, and that began when answers were lost, are the requests of those answers, if there are as many.
 
+All of those requests have to be asked for together. Asked for alone, each of two would be given the one sending
+that is there, and the one that never arrived would count as sent.
+
 That a sending is not in the list proves nothing: how late they are listed is not documented. So nothing is ever
 found absent here, and what is not settled waits for the console's report, or for the operator.
 """
@@ -33,12 +36,14 @@ class LostRequest:
         messages: Those of it that are asked for.
         claimed_at: It did not leave earlier.
         size: How many recipients it had.
+        open_requests: How many of the campaign have no known outcome; None where that was not counted.
     """
 
     campaign_id: str
     messages: Sequence[HandedOver]
     claimed_at: datetime
     size: int
+    open_requests: int | None
 
 
 def find_lost_requests(messages: Iterable[HandedOver]) -> list[LostRequest]:
@@ -53,6 +58,7 @@ def find_lost_requests(messages: Iterable[HandedOver]) -> list[LostRequest]:
             messages=together,
             claimed_at=min(message.claimed_at for message in together),
             size=max(message.request_size or len(together) for message in together),
+            open_requests=together[0].open_requests,
         )
         for (campaign_id, _), together in by_request.items()
     ]
@@ -65,7 +71,7 @@ def match_sendings(
     """Find the sendings of lost requests.
 
     Args:
-        lost: All lost requests of each campaign that are older than `grace`, in the order of their claims.
+        lost: Lost requests older than `grace`, in the order of their claims.
         sendings: All listed ones that began since the first claim and belong to no other message of the ledger.
         asked_at: When the sendings were listed.
         grace: How long a sending may take to be listed.
@@ -76,16 +82,16 @@ def match_sendings(
     found, open_sendings = _match_by_reference(lost, sendings)
     for campaign_id in {request.campaign_id for request in lost}:
         of_campaign = [sending for sending in open_sendings if sending.campaign_id == campaign_id]
+        asked = [request for request in lost if request.campaign_id == campaign_id]
+        if any(request.open_requests != len(asked) for request in asked):
+            continue  # one that is not asked for may have made any of the sendings
         open_requests = [
-            request
-            for request in lost
-            if request.campaign_id == campaign_id
-            and not any(message.reference in found for message in request.messages)
+            request for request in asked if not any(message.reference in found for message in request.messages)
         ]
         # The latest first: a sending that is explained is no riddle to the earlier ones.
         for together in reversed(_close_in_time(open_requests)):
             if together[-1].claimed_at + LONGEST_REQUEST + grace > asked_at:
-                continue  # a request that is too young to be among them may have made the sending
+                continue  # a request that was claimed after they were counted may have made the sending
             pairs = _match_by_time(together, of_campaign)
             for request, sending in pairs:
                 of_campaign.remove(sending)

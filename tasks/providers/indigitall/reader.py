@@ -43,9 +43,12 @@ class IndigitallReader(ProviderReader):
 
     can_poll_status: ClassVar[bool] = True
     can_look_up: ClassVar[bool] = True
+    finds_by_elimination: ClassVar[bool] = True
     lookup_grace: ClassVar[timedelta] = timedelta(seconds=90)
     can_list_opt_outs: ClassVar[bool] = True
     imports_report: ClassVar[bool] = True
+    # Hundreds of messages are one sending, and a page tells of 200 sendings.
+    questions_at_once: ClassVar[int] = 10_000
 
     def __init__(
         self,
@@ -112,8 +115,8 @@ class IndigitallReader(ProviderReader):
         once; else six and a half minutes pass after the claim before anything is concluded.
 
         Args:
-            messages: All messages that are `unknown` and older than `lookup_grace` of each campaign: two requests
-                of a campaign explain two sendings, and asked for one at a time they would explain the same one.
+            messages: With `open_requests`. Of a campaign of which more requests are open than are asked for here,
+                only sendings that name their contacts are told apart.
             known_ids: See `ProviderReader.find`.
 
         Raises:
