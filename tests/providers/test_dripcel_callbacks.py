@@ -71,6 +71,8 @@ def told(text: str = "Stop it", key: str = "reply:r-1", at: datetime | None = No
 
 def consent(*, is_opt_in: bool = False, at: datetime | None = None) -> ConsentReport:
     at = at or datetime.fromisoformat(RECEIVED)
+    if not is_opt_in:
+        at += timedelta(microseconds=1)
     return ConsentReport(channel=Channel.SMS, address=ADA, is_opt_in=is_opt_in, at=at, source="hook")
 
 
@@ -108,8 +110,22 @@ def test_attempts_of_one_hook_are_one_event_by_either_spelling_of_the_header(hea
     first, again = (
         HOOKS.receive(request_of({**MEMBERS, "at": attempt}, headers={header: "k-1"})) for attempt in "12"
     )
-    assert first.dedupe_key == again.dedupe_key == "hook:k-1"
+    assert first.dedupe_key == again.dedupe_key != "reply:r-1"
     assert reports_of(first) == [told(), consent()], "the reply is known by its own id all the same"
+
+
+def test_another_reply_or_another_hook_is_another_event() -> None:
+    keys = [
+        HOOKS.receive(request_of({**MEMBERS, **members}, headers={IDEMPOTENCY_HEADERS[0]: key})).dedupe_key
+        for members, key in (
+            ({}, "k-1"),
+            ({}, "k-2"),
+            ({"_id": "r-2"}, "k-1"),
+            ({"_id": ""}, "k-1"),
+            ({"_id": "", "Message": "Stop"}, "k-1"),
+        )
+    ]
+    assert len(set(keys)) == len(keys)
 
 
 def test_a_key_of_any_length_fits() -> None:
@@ -166,12 +182,12 @@ def test_the_kind_that_dripcel_gives_is_believed_whatever_the_words(kind: str, i
     assert [one.is_opt_in for one in consents if isinstance(one, ConsentReport)] == is_opt_in
 
 
-def test_a_time_after_the_arrival_is_that_of_the_arrival() -> None:
+def test_a_time_that_cannot_be_is_that_of_the_arrival() -> None:
     later = (ARRIVED + timedelta(hours=2)).isoformat()
-    for received, at in ((later, ARRIVED), ("", ARRIVED), ("Mon Jan 05 2026", ARRIVED), ("0001-01-01", None)):
+    for received in (later, "", "Mon Jan 05 2026", "0001-01-01", "9999-12-31T23:59:59-10:00"):
         [reply, _] = reports_of(HOOKS.receive(request_of({**MEMBERS, "Received": received})))
         assert isinstance(reply, ReplyReport)
-        assert reply.at == (at or datetime(1, 1, 1, tzinfo=UTC))
+        assert reply.at == ARRIVED
 
 
 @pytest.mark.parametrize(
@@ -182,6 +198,7 @@ def test_a_time_after_the_arrival_is_that_of_the_arrival() -> None:
         ("two\nlines", "two\nlines"),
         ("a \\ b", "a \\ b"),
         ('x", "Msisdn": "27711234568', "x"),
+        ('x", "Msisdn": "27711234568", "y', "x"),
         ('x", "Msisdn": "27711234568", "kind": "optIn', "x"),
     ],
 )

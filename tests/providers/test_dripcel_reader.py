@@ -300,7 +300,9 @@ async def test_an_id_that_is_not_found_tells_nothing_and_other_refusals_are_erro
             await words_of(reader, handed_over())
 
 
-@pytest.mark.parametrize("answer", [{"ok": True}, {"ok": True, "data": {}}, {"data": None}, []])
+@pytest.mark.parametrize(
+    "answer", [{"ok": True}, {"ok": True, "data": {}}, {"data": None}, {"ok": True, "data": ["s-1"]}, []]
+)
 async def test_an_answer_without_a_list_is_an_error_and_not_an_empty_list(answer: Any) -> None:
     async with reader_of(answer, answer) as reader:
         with pytest.raises(OutcomeUnknown):
@@ -433,9 +435,10 @@ async def test_the_newest_records_are_taken_whatever_their_order() -> None:
         httpx.Response(404, json={"ok": False, "error": "Contact not found"}),
         httpx.Response(400, json={"ok": False, "error": "Invalid cell number"}),
         rows(pagination={"hasNext": True}),
+        rows((None, "sent")),
     ],
 )
-async def test_a_question_that_is_refused_or_answered_in_part_proves_no_absence(answer: Any) -> None:
+async def test_a_question_that_is_refused_or_half_answered_proves_no_absence(answer: Any) -> None:
     lost = [handed_over("m-1", message_id=None), handed_over("m-2", ALAN, None)]
     async with reader_of(answer, rows()) as reader:
         findings = await all_of(reader.find(lost, frozenset()))
@@ -469,7 +472,9 @@ async def test_replies_are_told_once_more_under_their_key_when_their_class_has_c
         at=at,
         dedupe_key=f"reply:{enough['_id']}",
     )
-    opts_out = ConsentReport(channel=Channel.SMS, address=ADA, at=at, source="replies/search")
+    opts_out = ConsentReport(
+        channel=Channel.SMS, address=ADA, at=at + timedelta(microseconds=1), source="replies/search"
+    )
     assert before[0] == told
     assert [(type(report).__name__, report.address) for report in before[1:]] == [
         ("ReplyReport", ALAN),
@@ -477,6 +482,22 @@ async def test_replies_are_told_once_more_under_their_key_when_their_class_has_c
     ]
     assert before[2].is_opt_in
     assert after == [told, opts_out, *before[1:]]
+
+
+@pytest.mark.parametrize("kinds", [["optIn", "optOut"], ["optOut", "optIn"]])
+async def test_of_two_verdicts_on_one_reply_the_opt_out_is_the_newer(kinds: list[str]) -> None:
+    with place() as sandbox:
+        reply = sandbox.reply("Yes, stop")
+        times: dict[bool, datetime] = {}
+        async with sandbox.reader() as reader:
+            for kind in kinds:
+                sandbox.reclassify(reply, kind)
+                _, consent = await all_of(reader.fetch_opt_outs(NOW))
+                times[consent.is_opt_in] = consent.at
+    assert times == {
+        True: datetime.fromisoformat(reply["Received"]),
+        False: datetime.fromisoformat(reply["Received"]) + timedelta(microseconds=1),
+    }
 
 
 async def test_the_question_for_replies_is_in_utc() -> None:
@@ -522,6 +543,7 @@ async def test_replies_that_dripcel_keeps_to_itself_are_an_error_after_those_it_
 def test_what_it_is_and_is_not() -> None:
     assert DripcelReader.max_requests_per_second == pytest.approx(50 / 60)
     assert DripcelReader.shares_sending_rate
+    assert DripcelReader.finds_by_elimination
     sms = Content.model_validate({"channel": "sms", "purpose": "transactional", "text": "Hello"})
     email = Content.model_validate(
         {

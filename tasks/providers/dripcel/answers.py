@@ -101,9 +101,12 @@ def classify_email(answer: Answer) -> ProviderError | None:
 def classify_list(answer: Answer) -> ProviderError | None:
     """What an answer to a question for records means; a 2xx without a list is none, and not an empty one."""
     error = classify_dripcel(answer)
-    if error is None and not isinstance(answer.get(_DATA), list):
-        error = _unclear(answer, "no list of records", "unreadable_answer")
-    return error
+    if error is not None:
+        return error
+    records = answer.get(_DATA)
+    if isinstance(records, list) and all(isinstance(record, dict) for record in records):
+        return None
+    return _unclear(answer, "no list of records", "unreadable_answer")
 
 
 def is_not_found(error: ProviderError) -> bool:
@@ -113,7 +116,8 @@ def is_not_found(error: ProviderError) -> bool:
 
 def records_of(answer: Answer) -> list[Mapping[str, Any]]:
     """The records of an answer that `classify_list` has nothing against."""
-    return [record for record in answer.get(_DATA) if isinstance(record, dict)]
+    records: list[Mapping[str, Any]] = answer.get(_DATA)
+    return records
 
 
 def next_cursor_of(answer: Answer) -> str | None:

@@ -95,12 +95,19 @@ class DripcelCallbacks(CallbackReader):
 
 
 def _name_event(request: CallbackRequest, members: Mapping[str, str]) -> str:
-    keys = (clean_text(request.headers.get(name, "")).strip() for name in IDEMPOTENCY_HEADERS)
-    if attempt_key := next(filter(None, keys), None):
-        return name_of("hook", attempt_key)
-    if reply_id := _find(members, _REPLY_ID):
+    """The key of an event: what all attempts of one hook share, and no other hook does.
+
+    That the header is the same for all retries of a hook can also mean that a hook has one for all that it ever
+    tells. So the reply goes in beside it: an opt-out that is taken for a repetition is lost, while nothing is lost
+    where one is kept twice.
+    """
+    reply_id = _find(members, _REPLY_ID)
+    keys = (request.headers.get(name, "").strip() for name in IDEMPOTENCY_HEADERS)
+    attempt_key = next(filter(None, keys), None)
+    if attempt_key is None and reply_id:
         return name_of("reply", reply_id)
-    return f"digest:{digest_of(*(part for member in sorted(members.items()) for part in member))}"
+    whole = [part for member in sorted(members.items()) for part in member]
+    return f"hook:{digest_of(attempt_key, *([reply_id] if reply_id else whole))}"
 
 
 def _read_members(members: Mapping[str, str], event_key: str) -> Reply | None:

@@ -74,7 +74,7 @@ def settle(
     messages they could belong to, nothing is said of any: two messages to one person would be taken for each
     other, and one of them sent twice or never. Records that are older than the sends, such as those of the time
     before this ledger, are nobody's; but where there are such, dates are not trusted so far that a message would
-    be sent again.
+    be sent again. The same holds for records that do not tell whose they are.
 
     Args:
         lost: Messages to one cell, older than the grace time.
@@ -87,7 +87,9 @@ def settle(
     earliest = lost[0].claimed_at - _CLOCKS_DIFFER
     unclaimed: dict[str, list[Delivery]] = {}
     for delivery in _in_order(deliveries):
-        if delivery.customer_id is not None and delivery.customer_id not in known_ids:
+        if delivery.customer_id is None:
+            return undecided(lost)
+        if delivery.customer_id not in known_ids:
             unclaimed.setdefault(delivery.customer_id, []).append(delivery)
     if not unclaimed:
         return [Finding(reference=message.reference, verdict=Verdict.ABSENT) for message in lost]

@@ -47,10 +47,14 @@ class DripcelReader(ProviderReader):
 
     can_poll_status: ClassVar[bool] = True
     can_look_up: ClassVar[bool] = True
+    # There is no reference of ours and no key: an id is told from others by whose it is not.
+    finds_by_elimination: ClassVar[bool] = True
     lookup_grace: ClassVar[timedelta] = timedelta(seconds=120)
     can_list_opt_outs: ClassVar[bool] = True
     # Replies may be put into another class later, and are searched by the time at which they came.
     opt_out_overlap: ClassVar[timedelta] = timedelta(days=7)
+    # Two minutes of questions: what is asked about next is chosen anew after that, by whose turn it is then.
+    questions_at_once: ClassVar[int] = 100
     max_requests_per_second: ClassVar[float | None] = _REQUESTS_PER_MINUTE / 60
     rate_window_seconds: ClassVar[float] = 60.0
     shares_sending_rate: ClassVar[bool] = True
@@ -147,8 +151,8 @@ class DripcelReader(ProviderReader):
     async def fetch_opt_outs(self, since: datetime) -> AsyncIterator[Sequence[ConsentReport | ReplyReport]]:
         """Ask for all replies since then: one request. "All matches", the documentation says; there are no pages.
 
-        A reply that was put into another class comes again under the same `dedupe_key`. One that no longer opts
-        out yields no consent: what a person once asked for is not taken back by a classifier.
+        A reply that was put into another class comes again under the same `dedupe_key`. If it opts out now, that
+        holds; if it no longer does, that takes nothing back: for that the person has to reply once more.
 
         Yields:
             The replies, each followed by what it says about consent.

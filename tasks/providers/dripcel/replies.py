@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tasks.messaging.statuses import Channel
 from tasks.providers.callbacks import digest_of
@@ -18,6 +18,8 @@ _SUBSCRIBER_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _TRUNK_PREFIX, _INTERNATIONAL_PREFIX = "0", "00"
 _HOME_CALLING_CODE = "27"
 _KEY_MAX_CHARS = 100
+_PLAUSIBLE_YEARS = range(2000, 2100)
+_A_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +56,14 @@ class Reply:
         if consent is None:
             return [reply]
         opts_in = consent == OPT_IN
+        at = self.at
+        if at is not None and not opts_in:
+            # One reply can be told as an opt-in and then, put into another class, as an opt-out, both at the time
+            # at which it came; and the opt-out has to hold.
+            at += _A_MOMENT
         return [
             reply,
-            ConsentReport(channel=Channel.SMS, address=self.address, is_opt_in=opts_in, at=self.at, source=source),
+            ConsentReport(channel=Channel.SMS, address=self.address, is_opt_in=opts_in, at=at, source=source),
         ]
 
     @property
@@ -106,13 +113,10 @@ def read_number(msisdn: str) -> str | None:
 
 def read_time(value: str | None) -> datetime | None:
     """An ISO 8601 time, UTC where it names no zone; None where it is something else."""
-    if value is None:
-        return None
     try:
-        at = datetime.fromisoformat(value.strip())
+        at = datetime.fromisoformat((value or "").strip())
     except ValueError:
         return None
-    try:
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError:  # within hours of the year 1 or 9999
+    if at.year not in _PLAUSIBLE_YEARS:
         return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
