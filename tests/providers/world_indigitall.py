@@ -110,7 +110,7 @@ class World:
     async def find(
         self, messages: Sequence[HandedOver], *known_ids: str, open_requests: int | None = None
     ) -> dict[str, Any]:
-        """The sending by reference, None where it is undecided; only these requests are open, if nothing is said."""
+        """The sending by reference, None where it is undecided; only these are open, if nothing is said."""
         asked = open_requests or len({one.request_reference for one in messages})
         messages = [replace(one, open_requests=asked) for one in messages]
         async with self.reader() as reader:
