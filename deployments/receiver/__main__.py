@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         settings = ReceiverSettings.from_environment()
-        intakes = list(load_intakes())
+        intakes = load_intakes()
         ledger = Ledger()
     except (SettingsError, LedgerError) as error:
         sys.stderr.write(f"receiver: {error}\n")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hmac import compare_digest
 from http import HTTPStatus
@@ -85,9 +85,8 @@ class Door:
         await send({"type": "http.response.body", "body": b""})
 
     def _check_secret(self, scope: Scope) -> None:
-        if not self._intake.is_signed and not compare_digest(
-            scope["path_params"]["secret"].encode(), self._secret
-        ):
+        given = scope["path_params"].get("secret", "").encode()
+        if not self._intake.is_signed and not compare_digest(given, self._secret):
             raise Refused(HTTPStatus.UNAUTHORIZED)
 
     async def _keep(self, request: CallbackRequest) -> None:
@@ -104,20 +103,18 @@ class Door:
 
     async def _read_body(self, receive: Receive) -> bytes:
         """Never more than the limit and a piece is in memory, whatever the headers say."""
-        pieces: list[bytes] = []
-        missing_bytes = self._settings.max_body_bytes
+        body = bytearray()
         try:
             async with asyncio.timeout(self._settings.body_seconds):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise ClientGone
-                    pieces.append(message.get("body", b""))
-                    missing_bytes -= len(pieces[-1])
-                    if missing_bytes < 0:
+                    body += message.get("body", b"")
+                    if len(body) > self._settings.max_body_bytes:
                         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
                     if not message.get("more_body", False):
-                        return b"".join(pieces)
+                        return bytes(body)
         except TimeoutError:
             raise Refused(HTTPStatus.REQUEST_TIMEOUT) from None
 
@@ -137,7 +134,7 @@ class Door:
         )
 
 
-def create_app(settings: ReceiverSettings, ledger: Ledger, intakes: Iterable[Intake]) -> FastAPI:
+def create_app(settings: ReceiverSettings, ledger: Ledger, intakes: Sequence[Intake]) -> FastAPI:
     """The receiver as an ASGI application.
 
     Args:
@@ -157,6 +154,7 @@ def create_app(settings: ReceiverSettings, ledger: Ledger, intakes: Iterable[Int
         yield
         await commits.stop(_STOP_SECONDS)
 
+    unverifiable = [intake.provider for intake in intakes if not intake.can_check]
     app = FastAPI(
         title="Rollcall receiver",
         lifespan=lifespan,
@@ -167,13 +165,17 @@ def create_app(settings: ReceiverSettings, ledger: Ledger, intakes: Iterable[Int
 
     @app.get("/health")
     async def health() -> JSONResponse:
-        """200 when the database takes events, else 503; how many wait for it, how many it took since the start."""
+        """200 when the database takes events, else 503.
+
+        Shows how many wait for it, how many it took since the start, and whose are refused for want of a key.
+        """
         done, _ = await asyncio.wait((commits.flush(),), timeout=settings.health_seconds)
         return JSONResponse(
             {
                 "status": "ok" if done else "unavailable",
                 "waiting": commits.waiting_events,
                 "kept": commits.kept_events,
+                "unverifiable": unverifiable,
             },
             HTTPStatus.OK if done else HTTPStatus.SERVICE_UNAVAILABLE,
         )

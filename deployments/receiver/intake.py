@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -31,7 +31,7 @@ class Intake:
     Args:
         provider: Its name.
         reader: What knows its callbacks.
-        credentials: To check signatures with; None where there are none, and then no signature can be checked.
+        credentials: With the key that signatures are checked with; None: no signature can be checked.
     """
 
     def __init__(
@@ -45,6 +45,11 @@ class Intake:
     def is_signed(self) -> bool:
         """A signature tells the provider from anybody else; otherwise a secret in the URL does."""
         return self._reader.is_signed
+
+    @property
+    def can_check(self) -> bool:
+        """Whether a genuine request can be told from another one."""
+        return not self.is_signed or self._credentials is not None
 
     def callback_path(self, secret: str) -> str:
         """What the provider is to be told to call, after the service's address."""
@@ -83,22 +88,29 @@ class Intake:
         )
 
 
-def load_intakes() -> Iterator[Intake]:
-    """Every provider that calls. One whose signatures cannot be checked is served too, and warned about."""
-    for provider in PROVIDER_NAMES:
-        reader = load_callbacks(provider)
-        if reader is None:
-            continue
-        credentials = None
-        if reader.is_signed:
-            try:
-                credentials = load_credentials(provider)
-                reader.is_genuine(
-                    CallbackRequest(url="", headers={}), credentials
-                )  # it says whether a key is there
-            except ConfigurationError as error:
-                _log.warning("callbacks of %s are answered with 503 and not kept: %s", provider, error)
-        yield Intake(provider, reader, credentials)
+def load_intakes() -> list[Intake]:
+    """Every provider that calls.
+
+    One whose signatures cannot be checked is served too, and warned about: it refuses its own callbacks, and not
+    those of the others.
+    """
+    readers = {provider: load_callbacks(provider) for provider in PROVIDER_NAMES}
+    return [
+        Intake(provider, reader, _load_key(provider, reader) if reader.is_signed else None)
+        for provider, reader in readers.items()
+        if reader is not None
+    ]
+
+
+def _load_key(provider: str, reader: CallbackReader) -> ProviderCredentials | None:
+    try:
+        credentials = load_credentials(provider)
+        reader.is_genuine(CallbackRequest(url="", headers={}), credentials)  # it says when there is no key
+    except Exception as error:  # noqa: BLE001  # a Prefect server that is not there raises what it likes
+        why = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
+        _log.warning("callbacks of %s are answered with 503, and not kept, until a restart: %s", provider, why)
+        return None
+    return credentials
 
 
 def _storable(event: ReceivedEvent) -> ReceivedEvent:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import uvicorn
@@ -57,7 +57,7 @@ def running_receiver(
     settings: ReceiverSettings | None = None,
     *,
     database_url: str | None = None,
-    intakes: Iterable[Intake] | None = None,
+    intakes: Sequence[Intake] | None = None,
     port: int = 0,
 ) -> Iterator[RunningReceiver]:
     """Serve a receiver from a background thread of this process, on 127.0.0.1, for as long as the block runs.
@@ -76,7 +76,7 @@ def running_receiver(
         OSError: The port is taken.
     """
     settings = settings or ReceiverSettings.from_environment()
-    served = list(load_intakes() if intakes is None else intakes)
+    served = load_intakes() if intakes is None else intakes
     with Ledger(database_url) as ledger, open_socket("127.0.0.1", port) as listening:
         server = build_server(create_app(settings, ledger, served), settings)
         thread = threading.Thread(
