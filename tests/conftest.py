@@ -34,7 +34,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def make_database(kind: str, request: pytest.FixtureRequest) -> str:
-    """An empty database of a kind, set as `ROLLCALL_DATABASE_URL`; returns its URL."""
+    """An empty database of a kind, set as `ROLLCALL_DATABASE_URL`, and a place for reports; returns its URL."""
     if kind == "sqlite":
         url = f"sqlite:///{request.getfixturevalue('tmp_path') / 'ledger.db'}"
     else:
@@ -47,7 +47,9 @@ def make_database(kind: str, request: pytest.FixtureRequest) -> str:
             connection.execute(text(f"CREATE DATABASE {name}"))
         engine.dispose()
         url = server.replace("/postgres?", f"/{name}?", 1)
-    request.getfixturevalue("monkeypatch").setenv("ROLLCALL_DATABASE_URL", url)
+    environment = request.getfixturevalue("monkeypatch")
+    environment.setenv("ROLLCALL_DATABASE_URL", url)
+    environment.setenv("ROLLCALL_REPORT_DIRECTORY", str(request.getfixturevalue("tmp_path") / "reports"))
     return url
 
 
