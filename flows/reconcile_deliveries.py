@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, cast
 
 from prefect import flow
@@ -81,7 +82,7 @@ def reconcile_deliveries(
         report_columns: Header by meaning, where a header of the report is not recognised.
         receipt_window: Instead of the provider's: how long after its sending a message without a receipt becomes
             `unconfirmed`.
-        ask_now: Ask about every open message now, also about those that were asked about lately.
+        ask_now: Ask about every open message now, also about those that are young or were asked about lately.
         time_limit: Begin no further questions after this time; the next reconciliation goes on.
 
     Returns:
@@ -106,8 +107,8 @@ def reconcile_deliveries(
     for run in followed:
         settle_run(run.id, receipt_window)
     for run in followed:
-        _repeat(done, lambda run=run: ask_about_messages(run.id), deadline)  # type: ignore[misc]  # bound now
-        _repeat(done, lambda run=run: search_for_messages(run.id), deadline)  # type: ignore[misc]  # the same
+        _repeat(done, partial(ask_about_messages, run.id, also_young=ask_now), deadline)
+        _repeat(done, partial(search_for_messages, run.id), deadline)
     _read_inbox(done)  # what came meanwhile
     for run in followed:
         if unknown is not None:

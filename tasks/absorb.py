@@ -52,9 +52,11 @@ def absorb(connection: Connection, provider: str, reports: Iterable[tuple[Report
             absorbed.fits[statuses[unmatched][0]] = False
         absorbed.changed.update(applied.changed)
         # Whoever is refused because he opted out there must not be written to from here either.
+        told = {(consent.channel, consent.address) for consent, _ in consents}
         consents += [
             (ConsentReport(channel=channel, address=address, at=at, source="refused as opted out"), at)
             for (channel, address), at in applied.opted_out.items()
+            if (channel, address) not in told
         ]
     if consents:
         record_consent(connection, provider, [report for report, _ in consents], [at for _, at in consents])

@@ -33,15 +33,19 @@ _TICKETS_KNOWN_FOR = timedelta(days=8)
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def ask_about_messages(run_id: int) -> Findings:
+def ask_about_messages(run_id: int, *, also_young: bool = False) -> Findings:
     """Ask a run's provider about one batch of messages that wait for their receipt.
 
     No transaction is open during a request; every page is committed before the next one is asked for.
+
+    Args:
+        run_id: The run.
+        also_young: Also about messages so young that there is hardly anything to tell.
     """
     with Ledger() as ledger:
         run, reader, findings = _connect(ledger, run_id, lambda reader: reader.can_poll_status)
         if reader is not None:
-            _Questions(ledger, run, reader, findings).ask_about()
+            _Questions(ledger, run, reader, findings).ask_about(also_young=also_young)
     return findings
 
 
@@ -87,9 +91,10 @@ class _Questions:
         self._reader = reader
         self._findings = findings
 
-    def ask_about(self) -> None:
+    def ask_about(self, *, also_young: bool) -> None:
         """Ask about messages that wait for their receipt."""
-        messages = self._claim(outstanding.AWAITING_RECEIPT, self._reader.poll_after)
+        at_least_old = timedelta(0) if also_young else self._reader.poll_after
+        messages = self._claim(outstanding.AWAITING_RECEIPT, at_least_old)
         self._to_end(messages, self._ask)
 
     def search_for(self) -> None:
@@ -139,8 +144,16 @@ class _Questions:
         addresses = [message.asked.address for message in messages]
         with self._ledger.reading() as connection:
             rivals = outstanding.count_rivals(connection, self._run.provider, addresses)
+            open_requests = outstanding.count_open_requests(connection, self._run.provider)
             known = self._known_ids(connection, addresses)
-        asked = [replace(message.asked, rivals=rivals.get(message.asked.address, 1)) for message in messages]
+        asked = [
+            replace(
+                message.asked,
+                rivals=rivals.get(message.asked.address, 1),
+                open_requests=open_requests.get(message.asked.template_id),
+            )
+            for message in messages
+        ]
         by_reference = {message.asked.reference: message for message in messages}
         async for page in self._reader.find(asked, known):
             absorbed, planned = await asyncio.to_thread(self._settle, by_reference, page)

@@ -123,7 +123,7 @@ def claim_questions(
                 ticket=row.ticket,
                 request_reference=row.request_reference,
                 request_size=row.request_size,
-                template_id=(row.content.get("template") or {}).get("id"),
+                template_id=_template_id(row.content),
             ),
         )
         for row in rows
@@ -149,6 +149,31 @@ def count_rivals(connection: Connection, provider: str, addresses: Iterable[str]
         .group_by(_MESSAGE.c.address)
     )
     return {address: count for address, count in counted}  # noqa: C416  # rows are not pairs to dict()
+
+
+def count_open_requests(connection: Connection, provider: str) -> dict[str | None, int]:
+    """How many requests through a provider are on the wire or lost, over all runs, by the content's id there."""
+    request = func.coalesce(_MESSAGE.c.request_id, -_MESSAGE.c.id)
+    counted = connection.execute(
+        select(_MESSAGE.c.run_id, func.count(request.distinct()))
+        .where(
+            _MESSAGE.c.provider == provider,
+            or_(_MESSAGE.c.status == MessageStatus.SENDING, _MESSAGE.c.status == MessageStatus.UNKNOWN),
+        )
+        .group_by(_MESSAGE.c.run_id)
+    ).all()
+    contents = connection.execute(
+        select(_RUN.c.id, _RUN.c.content).where(_RUN.c.id.in_([run_id for run_id, _ in counted]))
+    )
+    templates = {run_id: _template_id(content) for run_id, content in contents}
+    by_template: dict[str | None, int] = {}
+    for run_id, requests in counted:
+        by_template[templates[run_id]] = by_template.get(templates[run_id], 0) + requests
+    return by_template
+
+
+def _template_id(content: Mapping[str, Any]) -> str | None:
+    return (content.get("template") or {}).get("id")
 
 
 def known_ids(

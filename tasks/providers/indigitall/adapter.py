@@ -57,7 +57,9 @@ class Indigitall(Provider):
         can_mark_purpose=True,
         can_flash=True,
         addresses_external_codes=True,
+        can_poll_status=True,
         accepts_reference=True,
+        can_look_up=True,
     )
     Options: ClassVar[type[ProviderOptions]] = IndigitallOptions
     Credentials: ClassVar[type[ProviderCredentials]] = IndigitallCredentials
@@ -88,11 +90,13 @@ class Indigitall(Provider):
 
     @classmethod
     def capabilities_for(cls, content: Content, options: ProviderOptions) -> Capabilities:
-        """The e-mail call has neither flash nor a type of sending."""
+        """The e-mail call has neither flash nor a type of sending, and what became of an e-mail cannot be read."""
         del options
         if content.channel is not Channel.EMAIL:
             return cls.capabilities
-        return replace(cls.capabilities, can_flash=False, can_mark_purpose=False)
+        return replace(
+            cls.capabilities, can_flash=False, can_mark_purpose=False, can_poll_status=False, can_look_up=False
+        )
 
     @classmethod
     def find_problems(
