@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import h11
 
 _HTTP_PORT = 80
+_CONNECT_SECONDS = 10.0
 
 
 class Destination(NamedTuple):
@@ -44,7 +45,8 @@ def destination_of(url: str) -> Destination:
 class PushConnection(asyncio.Protocol):
     """A connection to whoever is called. Use `open`; only one `exchange` may be under way.
 
-    h11 alone, instead of an HTTP client's pool: a callback costs a sixth of the processor's time that httpx takes.
+    h11 alone, instead of an HTTP client: a callback costs 100 us of processor time, through an httpx.AsyncClient
+    with 16 connections 1,900 us, which makes 8,000 and 300 callbacks a second.
 
     Attributes:
         idle_since: By the loop's clock; whoever keeps the connection for later sets it.
@@ -65,7 +67,8 @@ class PushConnection(asyncio.Protocol):
             OSError: Nobody listens there.
         """
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(cls, destination.host, destination.port)
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, connection = await loop.create_connection(cls, destination.host, destination.port)
         return connection
 
     @property
@@ -76,7 +79,12 @@ class PushConnection(asyncio.Protocol):
         )
 
     async def exchange(
-        self, method: str, destination: Destination, headers: Iterable[tuple[str, str]], body: bytes
+        self,
+        method: str,
+        destination: Destination,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        timeout_seconds: float,
     ) -> int:
         """Make one request, and wait for the whole answer.
 
@@ -84,7 +92,7 @@ class PushConnection(asyncio.Protocol):
             Its HTTP status.
 
         Raises:
-            OSError: The connection broke, or what came is not HTTP.
+            OSError: The connection broke, what came is not HTTP, or it came too late.
         """
         if self._transport is None:
             raise ConnectionError("closed before the request")
@@ -96,9 +104,16 @@ class PushConnection(asyncio.Protocol):
         http = self._http
         # In one write: two small ones would wait for each other's acknowledgement.
         pieces = (http.send(request), http.send(h11.Data(body)), http.send(h11.EndOfMessage()))
-        self._answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._answer = loop.create_future()
         self._transport.write(b"".join(piece for piece in pieces if piece))
-        return await self._answer
+        # Not asyncio.timeout: after a pause of this very loop (a page of a million recipients takes seconds) it
+        # cancels even where the answer lies in the socket already. A timer of our own runs after what was read.
+        timer = loop.call_later(timeout_seconds, self._fail, TimeoutError("too late"))
+        try:
+            return await self._answer
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """Hang up."""

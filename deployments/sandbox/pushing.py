@@ -208,8 +208,7 @@ class Pusher:
     async def _attempt(self, push: Push) -> bool:
         """Whether the callback was taken."""
         try:
-            async with asyncio.timeout(push.timeout_seconds):
-                return await self._exchange(push) in _SUCCESS
+            return await self._exchange(push) in _SUCCESS
         except OSError:  # a timeout is one too
             return False
 
@@ -217,7 +216,9 @@ class Pusher:
         destination = destination_of(push.url)
         connection = self._take_idle(destination) or await PushConnection.open(destination)
         try:
-            return await connection.exchange(push.method, destination, push.headers.items(), push.body)
+            return await connection.exchange(
+                push.method, destination, push.headers.items(), push.body, push.timeout_seconds
+            )
         finally:
             if connection.is_reusable:
                 connection.idle_since = asyncio.get_running_loop().time()

@@ -205,6 +205,17 @@ async def test_an_answer_that_comes_too_late_is_none(receiver: CallbackReceiver,
     assert pusher.counts == {"waiting": 0, "attempts": 1, "given_up": 1}
 
 
+async def test_an_answer_that_was_there_in_time_counts_although_it_was_read_late(
+    receiver: CallbackReceiver, pusher: Pusher
+) -> None:
+    receiver.answer_after_seconds = 0.1
+    pusher.push(Push(receiver.url, b"x", timeout_seconds=0.5))
+    await until(lambda: len(receiver.calls) == 1)
+    time.sleep(0.7)  # noqa: ASYNC251  # the loop is busy with something else
+    await until_idle(pusher)
+    assert pusher.counts["taken"] == 1
+
+
 @pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx", b""])
 async def test_what_is_no_whole_answer_does_not_count(pusher: Pusher, answer: bytes) -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
