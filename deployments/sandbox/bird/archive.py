@@ -89,7 +89,8 @@ class Archive:
         sent = self._select_sent(query, path, newest_at, status_of)
         came_in = self._select_replies(query, path, newest_at)
         cursor = Cursor(len(self._messages), len(self._replies)) if query.before is None else Cursor(*query.before)
-        both = heapq.merge(sent, came_in, key=lambda found: -found[1].received_at)
+        # At the same instant a reply is the newer one.
+        both = heapq.merge(came_in, sent, key=lambda found: -found[1].received_at)
         for place, message in both:
             if isinstance(message, Reply):
                 cursor = cursor._replace(reply_place=place)

@@ -94,6 +94,7 @@ class Webhooks:
             at = message.begins_at(step, self._settings().delivery_step_seconds)
         due = self._clock.monotonic() + max(0.0, at - self._clock.now())
         heapq.heappush(self._due, _Due(due, next(self._order), message, step, is_held_back))
+        self._pusher.counts["waiting"] += 1
         if self._worker is None or self._worker.done():
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
@@ -105,6 +106,8 @@ class Webhooks:
                 await asyncio.sleep(_IDLE_SECONDS)
                 continue
             self._tell(heapq.heappop(self._due))
+            # Not before what follows from it is counted: at 0 nothing more will come.
+            self._pusher.counts["waiting"] -= 1
             turns += 1
             if turns % _BETWEEN_TURNS == 0:
                 await asyncio.sleep(0)
