@@ -13,8 +13,8 @@ from deployments.receiver.server import running_receiver
 from deployments.receiver.settings import ReceiverSettings
 from tasks.store.tables import ProviderEvent
 from tests.receiver.readers import Keyed, Plain, Signing
+from tests.receiver.receiver_process import SECRET
 
-SECRET = "a-secret-in-the-url"
 SETTINGS = ReceiverSettings(secret=SECRET)
 
 INTAKES = [

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.receiver.conftest import SECRET
+from tests.receiver.receiver_process import SECRET
 
 WAIT_SECONDS = 30
 

@@ -9,8 +9,9 @@ from sqlalchemy import delete
 from tasks.messaging.statuses import EventKind
 from tasks.store.session import Ledger
 from tasks.store.tables import ProviderEvent
-from tests.receiver.conftest import SECRET, SETTINGS, serving
+from tests.receiver.conftest import SETTINGS, serving
 from tests.receiver.readers import sign
+from tests.receiver.receiver_process import SECRET
 
 
 @pytest.fixture(scope="module")
