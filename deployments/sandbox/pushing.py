@@ -86,6 +86,7 @@ class Pusher:
         self._worker: asyncio.Task[None] | None = None
         self._lanes: set[asyncio.Task[None]] = set()
         self._idle: defaultdict[tuple[str, int], list[PushConnection]] = defaultdict(list)
+        self._awaited: set[asyncio.Future[None]] = set()
         self.counts: Counter[str] = Counter()
 
     def push(self, push: Push, after_seconds: float = 0.0) -> None:
@@ -118,15 +119,19 @@ class Pusher:
         if any(rounds):
             whole = asyncio.get_running_loop().create_future()
             self._begin(rounds, -math.inf, 0.0, whole)
-            await whole
+            self._awaited.add(whole)
+            try:
+                await whole
+            finally:
+                self._awaited.discard(whole)
 
     def stop(self) -> None:
-        """Make no further callback, and forget those that wait."""
+        """Make no further callback, forget those that wait, and let go whoever waits for them; not used again."""
         for task in (*self._lanes, *filter(None, [self._worker])):
             task.cancel()
-        for _, _, waiting in self._due:
-            if waiting.whole is not None and not waiting.whole.done():
-                waiting.whole.set_result(None)
+        for whole in self._awaited:
+            if not whole.done():
+                whole.set_result(None)
         self._due.clear()
         self.counts["waiting"] = 0
 

@@ -1,6 +1,7 @@
 """Octopush calls about deliveries, STOPs and replies: what each body is called, and what it says."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -376,6 +377,19 @@ def test_members_of_any_type_are_an_event_that_reads_or_says_why_not(body: dict[
         return
     assert event.error is None
     assert reports
+    for report in reports:
+        for value in asdict(report).values():
+            assert "\0" not in str(value).encode().decode()
+
+
+def test_what_no_database_takes_is_replaced() -> None:
+    [reply] = read(json.loads(rb'{"number": "+491713920001", "text": "a\ud800b\u0000c", "reception_date": ""}'))
+    assert reply.text == "a?b\N{REPLACEMENT CHARACTER}c"
+
+
+def test_a_word_is_kept_in_part_where_it_is_none() -> None:
+    [report] = read({**DELIVERY, "status": "x" * 5000})
+    assert report.raw_status == "x" * 100
 
 
 @given(st.text(max_size=60))

@@ -250,6 +250,17 @@ async def test_a_stopped_pusher_forgets_what_waits(receiver: CallbackReceiver, p
     assert pusher.counts["attempts"] < 1000
 
 
+async def test_a_stopped_pusher_lets_go_who_waits_for_what_is_under_way(
+    receiver: CallbackReceiver, pusher: Pusher
+) -> None:
+    receiver.answer_after_seconds = 0.5
+    waiting = asyncio.create_task(pusher.push_now(Push(receiver.url, b"x")))
+    await until(lambda: len(receiver.calls) == 1)
+    pusher.stop()
+    await asyncio.wait_for(waiting, 15)
+    assert pusher.counts["taken"] == 0
+
+
 @pytest.mark.parametrize(
     "url",
     [

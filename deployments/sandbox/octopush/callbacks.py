@@ -75,13 +75,12 @@ class Callbacks:
     async def follow(self, recipients: Sequence[Recipient], settings: OctopushSettings, begins_at: float) -> None:
         """Tell of the messages of one campaign, from now on.
 
+        Ends when the callbacks that are to arrive before the send's own answer were answered.
+
         Args:
             recipients: All with the same ticket.
             settings: The switches in force.
             begins_at: Unix time of the sending.
-
-        Returns:
-            Once the callbacks that are to arrive before the send's own answer were made.
         """
         url = settings.callback_url
         if not recipients or url is None:

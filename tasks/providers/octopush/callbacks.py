@@ -49,6 +49,8 @@ _NEEDED = {
     EventKind.REPLY: (_NUMBER,),
 }
 
+_WORD_MAX_CHARS = 100
+
 _NOT_IN_NUMBER = re.compile(r"[\s().\-\u00a0/]")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NOT_IN_WORD = re.compile(r"[\W_]+")
@@ -102,7 +104,7 @@ class OctopushCallbacks(CallbackReader):
             EventKind.OPT_OUT: (number, date, _text(payload, _TICKET)),
             EventKind.REPLY: (number, date, _text(payload, _TEXT)),
         }[kind]
-        return ReceivedEvent(kind=kind, dedupe_key=f"{kind}:{_digest(*identity)}", payload=payload)
+        return ReceivedEvent(kind=kind, dedupe_key=f"{kind}:{digest_of(*identity)}", payload=payload)
 
     def read(self, payload: Mapping[str, Any], received_at: datetime) -> Sequence[Report]:
         """What a stored callback says.
@@ -136,7 +138,7 @@ class OctopushCallbacks(CallbackReader):
             text=_text(payload, _TEXT),
             at=at,
             # Without the kind: a STOP may be told as a reply too.
-            dedupe_key=f"reply:{_digest(address, _text(payload, date_name), _text(payload, _TEXT))}",
+            dedupe_key=f"reply:{digest_of(address, _text(payload, date_name), _text(payload, _TEXT))}",
             ticket=_text(payload, _TICKET) or None,
         )
         if kind is EventKind.OPT_OUT:
@@ -170,7 +172,7 @@ def _find_date_name(payload: Mapping[str, Any]) -> str | None:
 
 
 def _read_delivery(payload: Mapping[str, Any], address: str, at: datetime) -> Sequence[Report]:
-    raw_status = _text(payload, _STATUS)
+    raw_status = _text(payload, _STATUS)[:_WORD_MAX_CHARS]
     if not raw_status:
         raise UnreadableEvent(f"{_STATUS} is missing")
     word = raw_status.upper()
@@ -215,7 +217,8 @@ def _text(payload: Mapping[str, Any], name: str) -> str:
     value = payload.get(name)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    return str(value).strip()
+    # JSON can express halves of surrogate pairs and NUL; no database takes the ones, and PostgreSQL not the other.
+    return str(value).encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").strip()
 
 
 def _normalise(number: str) -> str:
@@ -231,8 +234,3 @@ def _read_price(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return price if price.is_finite() and 0 <= price < _PRICE_MOST else None
-
-
-def _digest(*parts: str) -> str:
-    # A JSON string may hold half of a surrogate pair.
-    return digest_of(*(part.encode("utf-8", errors="surrogatepass") for part in parts))
