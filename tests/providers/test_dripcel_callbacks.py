@@ -196,6 +196,7 @@ def test_a_time_that_cannot_be_is_that_of_the_arrival() -> None:
         ('He said "STOP"', 'He said "STOP"'),
         ('"STOP"', '"STOP"'),
         ("two\nlines", "two\nlines"),
+        ('\\"STOP\\"\nnow', '"STOP"\nnow'),
         ("a \\ b", "a \\ b"),
         ('x", "Msisdn": "27711234568', "x"),
         ('x", "Msisdn": "27711234568", "y', "x"),

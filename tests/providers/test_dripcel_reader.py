@@ -274,11 +274,20 @@ async def test_pages_are_followed_in_both_spellings() -> None:
 
 @pytest.mark.parametrize("pagination", [{"hasNext": True}, {"hasNext": True, "nextCursor": "2"}])
 async def test_pages_that_lead_nowhere_end_in_questions_by_id(pagination: dict[str, Any]) -> None:
-    page = rows(("s-1", "sent"), pagination=pagination)
-    alone = rows(("s-1", "sent")), rows(("s-2", "sent"))
+    asked: list[httpx.Request] = []
+    pages = [rows(("s-1", "sent"), pagination=pagination)] * len(pagination)
     messages = [handed_over("m-1", ADA, "s-1"), handed_over("m-2", ADA, "s-2")]
-    async with reader_of(*([page] * len(pagination)), *alone) as reader:
+    async with reader_of(*pages, rows(("s-1", "sent")), rows(("s-2", "sent")), asked=asked) as reader:
         assert {reference for reference, *_ in await words_of(reader, *messages)} == {"m-1", "m-2"}
+    cell, again = b"cell=12025550101", b"cell=12025550101&cursor=2"
+    by_id = [b"customerId=s-1", b"customerId=s-2"]
+    assert [request.url.query for request in asked] == [cell, again][: len(pages)] + by_id
+
+
+async def test_a_page_that_says_that_it_is_the_last_is_the_last() -> None:
+    last = rows(("s-1", "sent"), pagination={"hasNext": False, "nextCursor": "2"})
+    async with reader_of(last) as reader:
+        assert len(await words_of(reader, handed_over())) == 1
 
 
 async def test_each_part_of_a_message_is_a_report_and_no_record_is_none() -> None:
@@ -529,10 +538,13 @@ async def test_an_opt_out_is_not_lost_for_the_spelling_of_its_number(msisdn: Any
     assert {report.at for report in reports} <= {None}
 
 
-async def test_replies_that_dripcel_keeps_to_itself_are_an_error_after_those_it_tells() -> None:
+@pytest.mark.parametrize("pagination", [{"hasNext": True}, {"has_next": True, "next_cursor": "2"}])
+async def test_replies_that_dripcel_keeps_to_itself_are_an_error_after_those_it_tells(
+    pagination: dict[str, Any],
+) -> None:
     record = {"_id": "r-1", "Msisdn": "12025550101", "Message": "STOP \ud83d\0", "kind": "optOut"}
     kept: list[Any] = []
-    async with reader_of({"ok": True, "data": [record], "pagination": {"hasNext": True}}) as reader:
+    async with reader_of({"ok": True, "data": [record], "pagination": pagination}) as reader:
         with pytest.raises(ProviderError) as caught:
             await keep(reader.fetch_opt_outs(NOW), kept)
     assert caught.value.reason == "incomplete_answer"
