@@ -35,6 +35,7 @@ pytestmark = pytest.mark.anyio
 
 ONCE = RetryPolicy(attempts=1)
 CONTACT_ID = "11111111-1111-4111-8111-111111111111"
+START = datetime(2026, 1, 5, 11, 20, tzinfo=UTC)
 T = TypeVar("T")
 
 
@@ -49,7 +50,7 @@ class Account:
     """A sandbox whose time passes only when a test says so, a reader of it, and what is known of its messages."""
 
     def __init__(self, **switches: Any) -> None:
-        self.now = datetime(2026, 1, 5, 11, 20, tzinfo=UTC)
+        self.now = START
         settings = {"rate_get": 10_000, "rate_post": 10_000, "delivery_step_seconds": 0, **switches}
         self.app = create_app(SandboxSettings(bird=settings), Clock(now=self.unix_seconds))
         self.reader = BirdReader(
@@ -140,7 +141,12 @@ def reader_of(*answers: Any) -> BirdReader:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=left.pop(0) if len(left) > 1 else left[0])
 
-    reader = BirdReader(Bird.Credentials(**CREDENTIALS["bird"]), transport=httpx.MockTransport(answer), retry=ONCE)
+    reader = BirdReader(
+        Bird.Credentials(**CREDENTIALS["bird"]),
+        transport=httpx.MockTransport(answer),
+        retry=ONCE,
+        now=lambda: START,
+    )
     reader.use_pace(AtOnce())
     return reader
 
@@ -378,11 +384,15 @@ async def test_of_several_copies_the_one_that_came_furthest_counts() -> None:
     assert (report.status, report.provider_message_id) == (MessageStatus.DELIVERED, message.provider_message_id)
 
 
-async def test_a_message_of_last_week_is_found() -> None:
+async def test_a_message_of_last_month_is_found_but_none_of_then_is_absent() -> None:
     account = Account()
-    message = await account.send("m-1")
-    account.now += timedelta(days=30)
-    assert (await account.find(message))["m-1"].verdict is Verdict.FOUND
+    there, missing = await account.send("m-1"), account.handed_over("m-2", "+12025550102")
+    account.now += timedelta(days=7)
+    findings = await account.find(there, missing)
+    assert [findings[name].verdict for name in ("m-1", "m-2")] == [Verdict.FOUND, Verdict.ABSENT]
+    account.now += timedelta(days=23)
+    findings = await account.find(there, missing)
+    assert [findings[name].verdict for name in ("m-1", "m-2")] == [Verdict.FOUND, Verdict.UNDECIDED]
 
 
 @pytest.mark.parametrize("respond", ["http:400", "http:422", "http:503", "lose_before"])
@@ -400,7 +410,7 @@ async def test_an_answer_that_is_no_list_of_messages_decides_nothing(answer: Any
         [finding] = await everything(reader.find([Account().handed_over("m-1", "+12025550101")], frozenset()))
         assert finding.verdict is Verdict.UNDECIDED
         with pytest.raises(OutcomeUnknown):
-            await everything(reader.fetch_opt_outs(datetime.now(UTC)))
+            await everything(reader.fetch_opt_outs(START))
 
 
 @pytest.mark.parametrize(
@@ -455,7 +465,7 @@ async def test_pages_that_go_in_circles_end() -> None:
         "sender": {"contact": {"identifierValue": "+12025550101"}},
     }
     async with reader_of({"results": [message], "nextPageToken": "again"}) as reader:
-        assert len(await everything(reader.fetch_opt_outs(datetime.now(UTC)))) == 2
+        assert len(await everything(reader.fetch_opt_outs(START))) == 2
 
 
 async def test_replies_are_told_and_keywords_among_them_are_wishes() -> None:

@@ -49,6 +49,8 @@ doubled steps, up to this, so it takes in about as many other messages as it has
 
 _SEARCH_EARLIER = timedelta(hours=1)
 """Wider than `_EARLIER`: a search that misses a message because of a clock ends in sending it again."""
+_ABSENCE_MAX_AGE = timedelta(days=7)
+"""How long Bird keeps messages is not documented: an older one that is not listed may have been once."""
 _SEARCH_MAX_PAGES = 10
 """Of messages to one number within 7 days."""
 _SEARCH_SPARE_PAGES = 40
@@ -167,7 +169,7 @@ class BirdReader(ProviderReader):
         query = Query(start_at=start_at, end_at=self._end_of(start_at), phone_number=message.address)
         candidates = Candidates([message.reference], known_ids)
         await self._read_into(candidates, [query], _SEARCH_MAX_PAGES)
-        return candidates.finding(message.reference)
+        return candidates.finding(message.reference, may_be_absent=self._is_recent(message))
 
     async def _search_all(self, messages: Sequence[HandedOver], known_ids: frozenset[str]) -> list[Finding]:
         """Look for messages to contacts whose number only Bird knows: among all messages of their time."""
@@ -176,7 +178,12 @@ class BirdReader(ProviderReader):
         candidates = Candidates((message.reference for message in messages), known_ids)
         queries = [Query(start_at=start, end_at=end) for start, end in windows(start_at, end_at)]
         await self._read_into(candidates, queries, _SEARCH_SPARE_PAGES + len(messages))
-        return [candidates.finding(message.reference) for message in messages]
+        return [
+            candidates.finding(message.reference, may_be_absent=self._is_recent(message)) for message in messages
+        ]
+
+    def _is_recent(self, message: HandedOver) -> bool:
+        return self._now() - message.claimed_at <= _ABSENCE_MAX_AGE
 
     def _end_of(self, start_at: datetime) -> datetime:
         """How far a search reaches: everything since, if that is not more than a list gives."""

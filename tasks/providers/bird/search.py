@@ -58,10 +58,11 @@ class Candidates:
         """Whether there is a copy of each."""
         return all(self._copies.values())
 
-    def finding(self, reference: str) -> Finding:
-        """The verdict on one of them."""
+    def finding(self, reference: str, *, may_be_absent: bool) -> Finding:
+        """The verdict on one of them; `may_be_absent` says that a list goes back so far for sure."""
         if copies := self._copies[reference]:
             report = min(copies, key=lambda copy: _FURTHEST_FIRST.index(copy.status))
             return Finding(reference=reference, verdict=Verdict.FOUND, report=report)
-        is_absent = self.is_complete and not self._is_any_nameless and reference not in self._unreadable
-        return Finding(reference=reference, verdict=Verdict.ABSENT if is_absent else Verdict.UNDECIDED)
+        would_be_seen = self.is_complete and not self._is_any_nameless and reference not in self._unreadable
+        verdict = Verdict.ABSENT if would_be_seen and may_be_absent else Verdict.UNDECIDED
+        return Finding(reference=reference, verdict=verdict)
