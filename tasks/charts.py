@@ -119,6 +119,20 @@ class Picture:
         return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
+_LEAST_SHARE = 0.001
+
+
+def share_of(part: int, whole: int) -> str:
+    """`98.2%`; never 0% of something, nor 100% of not all; "" of nothing."""
+    if not whole:
+        return ""
+    if 0 < part < _LEAST_SHARE * whole:
+        return f"<{_LEAST_SHARE:.1%}"
+    if 0 < whole - part < _LEAST_SHARE * whole:
+        return f">{1 - _LEAST_SHARE:.1%}"
+    return f"{part / whole:.1%}"
+
+
 def draw_funnel(steps: Sequence[FunnelStep]) -> Picture:
     """One bar a step, as long as the step before: what came this far, then what fell out, by colour."""
     figure, axes = _figure(rows=len(steps) * 1.35)
@@ -131,7 +145,7 @@ def draw_funnel(steps: Sequence[FunnelStep]) -> Picture:
             axes.barh(place, count, left=left, height=0.62, color=_INKS[colour_role(word)])
             left += count
         axes.text(-0.012 * total, place, step.name, ha="right", va="center", color=_INKS["ink"])
-        share = f"  {step.count / total:.1%}" if place and steps[0].count else ""
+        share = f" ({share_of(step.count, total)})" if place else ""
         axes.text(1.012 * total, place, f"{step.count:,}{share}", va="center", color=_INKS["ink"])
     axes.set_xlim(-0.155 * total, 1.22 * total)
     axes.set_ylim(len(steps) - 0.5, -0.5)
@@ -231,11 +245,11 @@ def draw_countries(countries: dict[str, Tally]) -> Picture:
         axes.text(
             messages + 0.012 * longest,
             place,
-            f"{messages:,}  {delivered / messages:.1%} delivered",
+            f"{messages:,} ({share_of(delivered, messages)} delivered)",
             va="center",
             color=_INKS["ink"],
         )
-    axes.set_xlim(-0.155 * longest, 1.34 * longest)
+    axes.set_xlim(-0.155 * longest, 1.36 * longest)
     axes.set_ylim(max(len(bars), 2) - 0.5, -0.5)
     axes.axis("off")
     said = ", ".join(f"{name} {messages:,}" for name, messages, _ in bars)

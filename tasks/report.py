@@ -39,6 +39,7 @@ __all__ = [
     "STATUS_MEANINGS",
     "ReportFiles",
     "account_as_markdown",
+    "count_and_write",
     "describe_content",
     "plan_as_markdown",
     "publish_plan",
@@ -72,6 +73,17 @@ def publish_report(run_id: int, handed_over_before: int | None = None) -> RunAcc
         run_id: The run.
         handed_over_before: Messages that earlier commands had handed over.
     """
+    account = count_and_write(run_id, handed_over_before)
+    create_markdown_artifact(
+        account_as_markdown(account),
+        key=f"rollcall-run-{run_id}",
+        description=f"Account of {account.key} through {account.provider}",
+    )
+    return account
+
+
+def count_and_write(run_id: int, handed_over_before: int | None = None) -> RunAccount:
+    """The account of a run, and its report in files if they can be written; the account says where, or why not."""
     with Ledger() as ledger, reading_one_instant(ledger) as connection:
         account = replace(read_account(connection, run_id), handed_over_before=handed_over_before)
         try:
@@ -83,11 +95,6 @@ def publish_report(run_id: int, handed_over_before: int | None = None) -> RunAcc
         else:
             named = (files.html, files.excluded_csv, files.not_delivered_csv)
             account = replace(account, report_files=tuple(map(str, named)))
-    create_markdown_artifact(
-        account_as_markdown(account),
-        key=f"rollcall-run-{run_id}",
-        description=f"Account of {account.key} through {account.provider}",
-    )
     return account
 
 

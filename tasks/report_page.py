@@ -117,7 +117,7 @@ def _template() -> Template:
     environment.filters |= {
         "count": lambda number: f"{number:,}",
         "role": charts.colour_role,
-        "share": _share,
+        "share": charts.share_of,
         "money": _money,
         "masked": mask_text,
         "location": lambda path: mask_text(describe_location(path)),
@@ -126,20 +126,6 @@ def _template() -> Template:
         "more_than_shown": _more_than_shown,
     }
     return environment.get_template(_TEMPLATE)
-
-
-_LEAST_SHARE = 0.001
-
-
-def _share(part: int, whole: int) -> str:
-    """`98.2%`; never 0% of something, nor 100% of not all."""
-    if not whole:
-        return ""
-    if 0 < part < _LEAST_SHARE * whole:
-        return f"<{_LEAST_SHARE:.1%}"
-    if 0 < whole - part < _LEAST_SHARE * whole:
-        return f">{1 - _LEAST_SHARE:.1%}"
-    return f"{part / whole:.1%}"
 
 
 def _money(amount: Decimal | None) -> str:

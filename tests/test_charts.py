@@ -35,7 +35,7 @@ def test_texts_stay_texts_so_that_pictures_are_small_and_can_be_searched():
     for picture in pictures(make_account()):
         assert texts(picture)
         assert len(picture.inline()) < 20_000
-    assert "990 98.0%" in " ".join(" ".join(texts(charts.draw_funnel(funnel_of(make_account())))).split())
+    assert "990 (98.0%)" in " ".join(" ".join(texts(charts.draw_funnel(funnel_of(make_account())))).split())
 
 
 def test_inside_a_page_colours_are_the_pages_and_ids_are_unique():

@@ -15,7 +15,14 @@ from tasks.messaging.content import Content
 from tasks.messaging.statuses import ExclusionReason, MessageStatus
 from tasks.plan import Plan
 from tasks.prepare import PreparedAudience
-from tasks.report import account_as_markdown, plan_as_markdown, report_directory, say_what_was_done, write_report
+from tasks.report import (
+    account_as_markdown,
+    count_and_write,
+    plan_as_markdown,
+    report_directory,
+    say_what_was_done,
+    write_report,
+)
 from tasks.store.account import Tally
 from tests.accounts import make_account as account
 from tests.ledger_runs import add_run
@@ -183,6 +190,22 @@ def test_nothing_half_written_is_left_behind(small_run, tmp_path):
     with pytest.raises(OSError, match=r"not_delivered\.csv"):
         write_report(small_run.id, tmp_path)
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_report_that_cannot_be_written_does_not_make_a_run_fail_that_was_sent(small_run, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ROLLCALL_REPORT_DIRECTORY", str(tmp_path / "file"))
+    counted = count_and_write(small_run.id, handed_over_before=1)
+    assert counted.is_balanced
+    assert counted.report_files == ()
+    assert say_what_was_done(counted)[-1].startswith("The report could not be written: Not a directory (")
+
+
+def test_the_account_says_where_the_report_lies(small_run, tmp_path):
+    directory = tmp_path / "reports" / "spring" / "1"
+    assert count_and_write(small_run.id).report_files == tuple(
+        str(directory / name) for name in ("report.html", "excluded.csv", "not_delivered.csv")
+    )
 
 
 def test_the_command_line_does_not_wait_for_the_plotting_library():

@@ -181,7 +181,7 @@ def test_the_page_says(changes, said):
 
 def test_of_an_account_in_order_nothing_is_said_that_worries():
     calm = words(troubles={}, errors=[])
-    for worry in ("decision", "Not understood", "did not get through", "Test mode", "Stopped"):
+    for worry in ("decision", "Not understood", "did not arrive", "Test mode", "Stopped"):
         assert worry not in calm
 
 
