@@ -238,7 +238,11 @@ def account_as_markdown(account: RunAccount) -> str:
 def _status_sections(account: RunAccount) -> list[str]:
     sections = []
     if account.timeline is not None:
-        sections += ["## Status over time", _picture(charts.draw_timeline(account.timeline))]
+        sections += [
+            "## Status over time",
+            _picture(charts.draw_timeline(account.timeline)),
+            "Line: handed over. Blue: delivered, orange: undelivered, grey: unconfirmed. Dashed: refused or withdrawn.",
+        ]
     sections += [
         "## Messages",
         _table(
