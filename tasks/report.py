@@ -241,7 +241,7 @@ def _status_sections(account: RunAccount) -> list[str]:
         sections += [
             "## Status over time",
             _picture(charts.draw_timeline(account.timeline)),
-            "Line: handed over. Blue: delivered, orange: undelivered, grey: unconfirmed. Dashed: refused or withdrawn.",
+            "Line: handed over. Blue: delivered, orange: undelivered, grey: unconfirmed. Dashed: never arriving.",
         ]
     sections += [
         "## Messages",
