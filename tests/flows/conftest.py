@@ -47,6 +47,12 @@ class Sandbox:
     def switch(self, **settings: dict[str, Any]) -> None:
         httpx.patch(f"{self.url}/settings", json=settings).raise_for_status()
 
+    def get(self, path: str) -> bytes:
+        return httpx.get(f"{self.url}{path}").raise_for_status().content
+
+    def post(self, path: str, **body: Any) -> None:
+        httpx.post(f"{self.url}{path}", json=body).raise_for_status()
+
     def received(self, provider: str) -> Counter[str]:
         """How often each address got a message."""
         truth = httpx.get(f"{self.url}/truth").raise_for_status().json()
@@ -70,6 +76,7 @@ def set_credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         "DRIPCEL_API_KEY": "sandbox-dripcel-key",
         "INDIGITALL_BASE_URL": f"{url}/indigitall",
         "INDIGITALL_SERVER_KEY": "00000000-0000-4000-8000-0000000000d1",
+        "INDIGITALL_APPLICATION_ID": "1001",
         "BIRD_BASE_URL": f"{url}/bird",
         "BIRD_ACCESS_KEY": "sandbox-bird-key",
         "BIRD_WORKSPACE_ID": "00000000-0000-4000-8000-0000000000a1",

@@ -199,7 +199,7 @@ class Dripcel(Provider):
 
     async def read_balance(self) -> Balance | None:
         """The credits of the organisation. Counts as one of its fifty requests a minute."""
-        answer = await self._client.request_json("GET", _BALANCE_PATH, classify=classify_dripcel)
+        answer = await self._client.request_json("GET", _BALANCE_PATH, classify=classify_dripcel, repeatable=True)
         amount = credits_of(answer)
         return None if amount is None else Balance(amount, _BALANCE_UNIT)
 

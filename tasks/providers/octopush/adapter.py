@@ -205,6 +205,7 @@ class Octopush(Provider):
                 _BALANCE_PATH,
                 params={"product_name": self._options.type.value, "country_code": self._options.balance_country},
                 classify=classify_balance,
+                repeatable=True,
             )
         except OutcomeUnknown as lost:
             error = ProviderUnreachable(str(lost), reason=lost.reason, raw_status=lost.raw_status)
