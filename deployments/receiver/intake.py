@@ -20,6 +20,7 @@ from tasks.store.inbox import EventToKeep
 _log = logging.getLogger(__name__)
 
 _MAX_KEY_CHARS = 150
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _UNSTORABLE_IN_JSON = re.compile("\\\\u0000|[\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -125,7 +126,7 @@ def _storable(event: ReceivedEvent) -> ReceivedEvent:
     """
     kind = EventKind(event.kind)
     payload: Mapping[str, Any] = event.payload
-    if _UNSTORABLE_IN_JSON.search(json.dumps(payload, ensure_ascii=False, allow_nan=False)):
+    if _UNSTORABLE_IN_JSON.search(_encode(payload)):
         payload = _without_unstorable(payload)
     key = event.dedupe_key
     if len(key) > _MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):

@@ -4,7 +4,7 @@ import re
 
 from rich.console import Console
 
-from tests.bench import audience_rate, dispatch_rate, flow_clock, people
+from tests.bench import audience_rate, callback_rate, dispatch_rate, flow_clock, people
 from tests.bench.measurement import Measurement, as_table, describe_floors, describe_machine
 from tests.bench.places import REPOSITORY
 
@@ -17,6 +17,11 @@ def test_preparing_and_handing_over_are_measured(tmp_path):
         *dispatch_rate.measure_bird(tmp_path, people=200, times=1),
         *dispatch_rate.measure_octopush(tmp_path, people=20, times=1),
     ]
+    assert all(one.rollcall > 0 and one.floor > 0 for one in measured)
+
+
+def test_keeping_callbacks_is_measured_and_nothing_is_missing(tmp_path):
+    measured = callback_rate.measure(tmp_path, events=1_000, steady_seconds=1)
     assert all(one.rollcall > 0 and one.floor > 0 for one in measured)
 
 

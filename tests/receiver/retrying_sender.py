@@ -18,7 +18,7 @@ class Sent:
     Attributes:
         answered: How often each request was answered with 2xx, by its place in the list.
         statuses: How often each status was answered; 0: none was, the connection broke.
-        latencies_seconds: From a request's first byte to its answer, of those that were answered.
+        latencies_seconds: From when a request was due, else from its first byte, to its answer.
         wall_seconds: The whole time.
     """
 
@@ -69,6 +69,7 @@ async def send_until_taken(
         writer = None
         while waiting:
             number = waiting.popleft()
+            due = None
             if per_second is not None:
                 due = started + begun / per_second
                 begun += 1
@@ -76,7 +77,7 @@ async def send_until_taken(
             try:
                 if writer is None:
                     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-                status = await _exchange(reader, writer, requests[number], sent)
+                status = await _exchange(reader, writer, requests[number], sent, due)
             except (OSError, asyncio.IncompleteReadError, TimeoutError):
                 status = 0
                 if writer is not None:
@@ -96,8 +97,15 @@ async def send_until_taken(
     sent.wall_seconds = time.perf_counter() - started
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, sent: Sent) -> int:
-    began = time.perf_counter()
+async def _exchange(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    request: bytes,
+    sent: Sent,
+    due: float | None,
+) -> int:
+    # From when it was due: otherwise an answer that is long in coming would spare the next ones their wait.
+    began = time.perf_counter() if due is None else due
     writer.write(request)
     async with asyncio.timeout(_ANSWER_SECONDS):
         head = await reader.readuntil(b"\r\n\r\n")
