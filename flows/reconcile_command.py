@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows.parameters import CampaignError, Duration
-from flows.reconcile_deliveries import Reconciliation, reconcile_deliveries
+from flows.reconcile_deliveries import Reconciliation, find_runs, reconcile_deliveries
 from flows.send_campaign import NOT_WELL
 from flows.sync_opt_outs import SyncedOptOuts, sync_opt_outs
 from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_logs
@@ -188,14 +188,9 @@ def _confirm(
     Returns:
         How many unknown messages were shown; None when the operator did not confirm.
     """
+    [run] = find_runs(campaign, run_key, has_decision=True)
     with Ledger() as ledger, ledger.reading() as connection:
-        found = [] if campaign is None else runs.list_runs(connection, name=campaign, run_key=run_key)
-        if len(found) != 1:
-            keys = ", ".join(run.run_key for run in found) or "none"
-            raise CampaignError(
-                f"--unknown {choice}", [f"name one run with --campaign and --run-key; run keys of it: {keys}"]
-            )
-        count = runs.count_statuses(connection, found[0].id).get(MessageStatus.UNKNOWN, 0)
+        count = runs.count_statuses(connection, run.id).get(MessageStatus.UNKNOWN, 0)
     if is_confirmed or not count:
         return count
     what = {
@@ -203,7 +198,7 @@ def _confirm(
         UnknownChoice.CLOSE: "They will not be handed over again: whoever did not get it gets nothing.",
     }[choice]
     meaning = STATUS_MEANINGS[MessageStatus.UNKNOWN]
-    console.print(f"{count:,} messages of {escape(found[0].key)} are unknown ({meaning}). {what}")
+    console.print(f"{count:,} messages of {escape(run.key)} are unknown ({meaning}). {what}")
     if not console.is_terminal:
         console.print("Not confirmed: there is no terminal to ask on. Give --yes if you are sure.")
         return None

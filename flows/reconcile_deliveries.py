@@ -96,7 +96,7 @@ def reconcile_deliveries(
     """
     done = Reconciliation()
     deadline = time.monotonic() + time_limit.total_seconds()
-    followed = _find_runs(campaign, run_key, needs_one=unknown is not None)
+    followed = find_runs(campaign, run_key, has_decision=unknown is not None)
     before = {run.id: _snapshot(run.id) for run in followed}
     if report is not None:
         done.imported, findings = import_report(_report_provider(followed, report), report, report_columns)
@@ -138,19 +138,35 @@ def _repeat(done: Reconciliation, ask: Callable[[], Findings], deadline: float) 
             return
 
 
-def _find_runs(campaign: str | None, run_key: str | None, *, needs_one: bool) -> list[RunRecord]:
+def find_runs(campaign: str | None, run_key: str | None, *, has_decision: bool) -> list[RunRecord]:
+    """The runs that are meant.
+
+    Args:
+        campaign: A campaign's name; None means all runs that are not finished.
+        run_key: One run of it.
+        has_decision: A decision about unknown messages goes with it: that is for one run, the only one that is
+            named, or the only one of those named that has any.
+
+    Raises:
+        CampaignError: There is none; or more than one that a decision could be for.
+    """
     with Ledger() as ledger, ledger.reading() as connection:
         if campaign is None:
             followed = runs.list_runs(connection, states=FOLLOWED_STATES)
         else:
             followed = runs.list_runs(connection, name=campaign, run_key=run_key)
+        if has_decision and len(followed) > 1:
+            followed = [
+                run for run in followed if runs.count_statuses(connection, run.id).get(MessageStatus.UNKNOWN)
+            ]
     wanted = campaign or "" if run_key is None else f"{campaign}/{run_key}"
     if campaign is not None and not followed:
         raise CampaignError(f"campaign {wanted}", ["the ledger has no such run; check its name and its run key"])
-    if needs_one and (campaign is None or len(followed) != 1):
-        keys = ", ".join(run.run_key for run in followed) or "none"
+    if has_decision and (campaign is None or len(followed) != 1):
+        keys = ", ".join(run.key for run in followed) or "none"
         raise CampaignError(
-            f"campaign {wanted}", [f"unknown: decide about one run at a time: name its run_key, one of: {keys}"]
+            f"campaign {wanted}",
+            [f"unknown: decide about one run at a time, by campaign and run_key; with unknown messages: {keys}"],
         )
     return followed
 

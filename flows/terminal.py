@@ -24,6 +24,7 @@ from tasks.contacts.masking import mask_text
 from tasks.datasets.readers import DatasetError
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.templates import TemplateError
+from tasks.operator_commands import settle_commands
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
 from tasks.report import STATUS_MEANINGS, describe_content, say_if_planned, say_what_was_done
@@ -156,8 +157,25 @@ def progress_of(key: str, console: Console) -> Iterator[None]:
 
 
 def show_account(account: RunAccount, console: Console) -> None:
-    """The balance of a run as tables."""
+    """The account of a run: its balance as a table, what needs attention, and where its report lies."""
     console.print(f"\n[bold]{escape(account.key)}[/] through {account.provider}")
+    console.print(_balance_of(account))
+    for sentence in say_what_was_done(account):
+        console.print(f"[bold]{escape(sentence)}[/]", soft_wrap=True)
+    for line in _attention_to(account):
+        console.print(line, soft_wrap=True)
+    facts = [f"{account.parts:,} SMS parts"] if account.parts else []
+    if account.cost:
+        facts.append(f"cost {account.cost:.2f}")
+    if account.residual_credit is not None:
+        facts.append(f"credit left {account.residual_credit:.2f}")
+    if facts:
+        console.print(", ".join(facts))
+    for path in account.report_files:
+        console.print(f"  {escape(path)}", soft_wrap=True)
+
+
+def _balance_of(account: RunAccount) -> Table:
     table = Table(show_edge=False, pad_edge=False)
     for title in ("rows", "", ""):
         table.add_column(title, justify="right" if title else "left")
@@ -169,21 +187,20 @@ def show_account(account: RunAccount, console: Console) -> None:
         table.add_row(f"{count:,}", f"[dim]{why}[/]", "[dim]excluded[/]")
     closes = "balance closed" if account.is_balanced else "[bold red]THE ACCOUNT DOES NOT CLOSE[/]"
     table.add_row(f"{account.messages + account.excluded:,}", "[bold]accounted for[/]", closes)
-    console.print(table)
-    for sentence in say_what_was_done(account):
-        console.print(f"[bold]{sentence}[/]")
+    return table
+
+
+def _attention_to(account: RunAccount) -> Iterator[str]:
+    """Lines about what is not as one would wish, and the commands that help."""
     for (status, reason, raw), count in account.troubles.items():
         said = f" (the provider said {escape(raw)})" if raw else ""
-        console.print(f"  {count:,} {status}: {escape(reason)}{said}")
+        yield f"  {count:,} {status}: {escape(reason)}{said}"
+    for word, count in account.unknown_words.items():
+        yield f"  [yellow]{count:,} with the word {escape(word)}, which no table explains: it changed nothing[/]"
+    for command, meaning in settle_commands(account).items():
+        yield f"  {escape(command)}\n    [dim]{meaning}[/]"
     for error in account.errors:
-        console.print(f"  [yellow]{escape(error)}[/]", soft_wrap=True)
-    facts = [f"{account.parts:,} SMS parts"] if account.parts else []
-    if account.cost:
-        facts.append(f"cost {account.cost:.2f}")
-    if account.residual_credit is not None:
-        facts.append(f"credit left {account.residual_credit:.2f}")
-    if facts:
-        console.print(", ".join(facts))
+        yield f"  [yellow]{escape(error)}[/]"
 
 
 def show_plan(plan: Plan, console: Console) -> None:

@@ -130,7 +130,7 @@ def test_no_address_of_a_recipient_stands_in_the_artifact():
 
 def test_unknown_messages_are_shown_with_the_commands_that_settle_them():
     text = account_as_markdown(account(name="it's", statuses={MessageStatus.UNKNOWN: 2}))
-    assert "--campaign 'it'\"'\"'s' --unknown resend" in text
+    assert "--campaign 'it'\"'\"'s' --run-key 1 --unknown resend" in text
     assert "--unknown" not in account_as_markdown(account())
 
 

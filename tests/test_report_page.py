@@ -159,7 +159,7 @@ def test_no_password_of_a_contact_files_address_stands_in_it():
         ({"is_simulated": True}, "Test mode: the provider only pretended"),
         ({"error": "no credit"}, "Stopped: no credit. The same command resumes."),
         ({"statuses": {MessageStatus.UNKNOWN: 1}}, "1 message waits for a decision"),
-        ({"statuses": {MessageStatus.UNKNOWN: 2}}, "--campaign spring --unknown resend"),
+        ({"statuses": {MessageStatus.UNKNOWN: 2}}, "--campaign spring --run-key 1 --unknown resend"),
         ({"unknown_words": {"ASLEEP": 7}}, "ASLEEP 7"),
         ({"unreadable_events": {"no `status`": 3}}, "no `status` 3"),
         ({"replies": 4}, "Replies 4"),

@@ -191,15 +191,20 @@ def test_unknown_messages_can_be_closed_and_a_late_receipt_still_corrects_them(
     assert statuses_by_address(ledger) == truth_by_address(sandbox, "octopush")
 
 
-def test_a_decision_about_unknown_messages_names_one_run(sandbox, campaign):
-    send_campaign(campaign("octopush", 2))
-    send_campaign(campaign("octopush", 2, run_key="2"))
-    with pytest.raises(CampaignError, match="name its run_key, one of: 1, 2"):
+def test_a_decision_about_unknown_messages_is_for_one_run(sandbox, campaign, statuses):
+    sandbox.switch(octopush={"respond": ["lose_before", "lose_before", "normal"], "faults_on": "writes"})
+    for run_key in "123":
+        send_campaign(campaign("octopush", 2, run_key=run_key))
+    with pytest.raises(CampaignError, match=r"one run at a time, .*: test/1, test/2$"):
         reconcile_deliveries("test", unknown=UnknownChoice.CLOSE)
     with pytest.raises(CampaignError, match="one run at a time"):
         reconcile_deliveries(unknown=UnknownChoice.CLOSE)
     with pytest.raises(CampaignError, match="no such run"):
         reconcile_deliveries("tset")
+    assert statuses() == {"unknown": 4, "accepted": 2}
+    reconcile_deliveries("test", "1", unknown=UnknownChoice.CLOSE)
+    reconcile_deliveries("test", unknown=UnknownChoice.CLOSE)  # only one is left that this can be for
+    assert statuses() == {"unconfirmed": 4, "accepted": 2}
 
 
 def test_without_a_receipt_a_message_is_closed_after_the_window_and_corrected_by_a_late_one(
