@@ -37,9 +37,7 @@ class Sandbox:
         self.settings = self._settings_at_start.changed({})
         for provider in self.providers.values():
             provider.pusher.stop()
-        self.providers = {
-            name: provider(self.settings[name], self._clock) for name, provider in PROVIDERS.items()
-        }
+        self.providers = {name: provider(self.settings[name], self._clock) for name, provider in PROVIDERS.items()}
 
     def change_settings(self, changes: dict[str, Any]) -> None:
         """Set some switches; they hold from the next request on.

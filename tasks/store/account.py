@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, exists, func, or_, select
 
 from tasks.messaging.statuses import (
     HANDED_OVER_STATUSES,
@@ -329,12 +329,22 @@ def _count_unreadable_events(connection: Connection, run: runs.RunRecord) -> dic
     return {error: count for error, count in counted}  # noqa: C416  # the same
 
 
+def message_statuses(connection: Connection, run_id: int) -> dict[str, MessageStatus]:
+    """The status of every message of a run, by address."""
+    found = connection.execute(select(_MESSAGE.c.address, _MESSAGE.c.status).where(_MESSAGE.c.run_id == run_id))
+    return {address: status for address, status in found}  # noqa: C416  # rows are not pairs to dict()
+
+
 def handed_over_addresses(connection: Connection, run_id: int) -> set[str]:
-    """The addresses of a run whose message the provider surely has, or had."""
+    """The addresses of a run whose message the provider surely has, or had.
+
+    That includes messages that it took and then refused, or failed to send: those have its id.
+    """
     return set(
         connection.execute(
             select(_MESSAGE.c.address).where(
-                _MESSAGE.c.run_id == run_id, _MESSAGE.c.status.in_(HANDED_OVER_STATUSES)
+                _MESSAGE.c.run_id == run_id,
+                or_(_MESSAGE.c.status.in_(HANDED_OVER_STATUSES), _MESSAGE.c.provider_message_id.is_not(None)),
             )
         ).scalars()
     )
