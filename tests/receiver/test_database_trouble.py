@@ -1,5 +1,6 @@
 """A database that is locked, or that refuses an event: nothing is confirmed before it is safe, nothing is lost."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,9 +8,15 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from deployments.receiver.group_commit import GroupCommit
+from tasks.messaging.statuses import EventKind
+from tasks.store.inbox import EventToKeep
 from tests.receiver.receiver_process import SECRET
 
 WAIT_SECONDS = 30
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What does not depend on the database."""
 
 
 def wait_until(holds):
@@ -32,6 +39,7 @@ def together():
         yield send
 
 
+@on_sqlite
 def test_health_says_ok_only_while_events_can_be_written(start, locked):
     with start(health_seconds=0.2) as wire:
         wire.plain(b'{"id": "e1"}')
@@ -61,6 +69,7 @@ def test_a_short_lock_is_waited_for(start, locked, together, kept):
         assert len(kept()) == 10
 
 
+@on_sqlite
 def test_a_long_lock_makes_the_provider_try_again_and_the_event_is_kept_all_the_same(start, locked, kept):
     with start(commit_seconds=0.2) as wire:
         with locked():
@@ -72,6 +81,7 @@ def test_a_long_lock_makes_the_provider_try_again_and_the_event_is_kept_all_the_
 
 
 @pytest.mark.parametrize("limit", [{"max_waiting_events": 2}, {"max_waiting_bytes": 20}])
+@on_sqlite
 def test_when_too_many_wait_the_next_are_refused_at_once(start, locked, together, kept, limit):
     with start(health_seconds=0.1, **limit) as wire:
         with locked():
@@ -111,9 +121,47 @@ def test_an_event_that_the_database_refuses_is_kept_raw_and_does_not_hold_up_the
     assert "5550123" not in caplog.text
 
 
+@on_sqlite
 def test_everything_that_was_taken_is_written_before_it_ends(start, locked, together, kept):
     with start(health_seconds=0.1) as wire, locked():
         answers = together(wire, [b'{"id": "%d"}' % n for n in range(10)])
         wait_until(lambda: wire.health()["waiting"] == 10)
     assert [answer.result().status_code for answer in answers] == [200] * 10
     assert len(kept()) == 10
+
+
+def test_a_database_that_fails_for_a_while_is_tried_until_it_does_not(start, ledger, together, kept, caplog):
+    def rename(table, name):
+        with ledger.writing() as connection:
+            connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
+
+    with start(health_seconds=0.1) as wire:
+        rename("provider_event", "away")
+        answers = together(wire, [b'{"id": "e1"}', b'{"id": "e2"}'])
+        wait_until(lambda: wire.health()["waiting"] == 2)
+        wait_until(lambda: "events wait: the database does not take them" in caplog.text)
+        rename("away", "provider_event")
+        assert [answer.result().status_code for answer in answers] == [200, 200]
+    assert len(kept()) == 2
+    assert "the database takes events again" in caplog.text
+
+
+async def stop_while_locked(ledger, locked):
+    commits = GroupCommit(ledger, max_waiting_events=10, max_waiting_bytes=1000)
+    commits.start()
+    event = EventToKeep(provider="plain", kind=EventKind.UNKNOWN, dedupe_key="plain:e1", payload={})
+    with locked():
+        committed = commits.add(event, 10)
+        are_all_kept = await commits.stop(0.1)
+        assert not committed.done()
+    return are_all_kept
+
+
+@on_sqlite
+def test_a_database_that_stays_away_does_not_keep_it_from_ending(ledger, locked, caplog):
+    assert not asyncio.run(stop_while_locked(ledger, locked))
+    assert "1 events could not be kept; none of them was confirmed" in caplog.text
+    for thread in threading.enumerate():
+        if thread.name == "group-commit":
+            thread.join(WAIT_SECONDS)
+            assert not thread.is_alive()
