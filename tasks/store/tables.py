@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from tasks.messaging.statuses import Channel, EventKind, ExclusionReason, MessageStatus, Purpose
@@ -250,7 +250,17 @@ class ProviderEvent(SQLModel, table=True):
     )
     error: str | None = None
 
-    __table_args__ = (Index("ix_provider_event_unprocessed", "processed_at", "next_try_at", "id"),)
+    __table_args__ = (
+        Index("ix_provider_event_unprocessed", "processed_at", "next_try_at", "id"),
+        # Those that could not be read are few, and every report counts them.
+        Index(
+            "ix_provider_event_unreadable",
+            "provider",
+            "received_at",
+            sqlite_where=text("error IS NOT NULL"),
+            postgresql_where=text("error IS NOT NULL"),
+        ),
+    )
 
 
 class Reply(SQLModel, table=True):

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from tests.bench import audience_rate, callback_rate, dispatch_rate, flow_clock
+from tests.bench import audience_rate, callback_rate, dispatch_rate, flow_clock, receipt_rate
 from tests.bench.measurement import Measurement, as_table, describe_floors, describe_machine
 
 
@@ -22,6 +22,7 @@ def measure_quickly(directory: Path) -> Iterator[list[Measurement]]:
     yield dispatch_rate.measure_bird(directory, people=500, times=1)
     yield dispatch_rate.measure_octopush(directory, people=5_000, times=1)
     yield callback_rate.measure(directory, events=5_000, steady_seconds=3)
+    yield [receipt_rate.measure(directory, messages=5_000)]
     yield flow_clock.measure_with_server(directory, times=1, campaigns=(flow_clock.OCTOPUSH,))
 
 
@@ -31,6 +32,7 @@ def measure_all(directory: Path) -> Iterator[list[Measurement]]:
     yield dispatch_rate.measure_bird(directory, people=5_000, times=3)
     yield dispatch_rate.measure_octopush(directory, people=30_000, times=3)
     yield callback_rate.measure(directory, events=100_000)
+    yield [receipt_rate.measure(directory, messages=100_000)]
     yield flow_clock.measure_with_server(directory, times=3)
     yield flow_clock.measure_embedded(directory, times=3)
 

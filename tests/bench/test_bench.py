@@ -4,7 +4,7 @@ import re
 
 from rich.console import Console
 
-from tests.bench import audience_rate, callback_rate, dispatch_rate, flow_clock, people
+from tests.bench import audience_rate, callback_rate, dispatch_rate, flow_clock, people, receipt_rate
 from tests.bench.measurement import Measurement, as_table, describe_floors, describe_machine
 from tests.bench.places import REPOSITORY
 
@@ -23,6 +23,12 @@ def test_preparing_and_handing_over_are_measured(tmp_path):
 def test_keeping_callbacks_is_measured_and_nothing_is_missing(tmp_path):
     measured = callback_rate.measure(tmp_path, events=1_000, steady_seconds=1)
     assert all(one.rollcall > 0 and one.floor > 0 for one in measured)
+
+
+def test_reading_callbacks_is_measured_and_all_of_them_land(tmp_path):
+    measured = receipt_rate.measure(tmp_path, messages=2_000)
+    assert measured.rollcall > 0
+    assert measured.floor > 0
 
 
 def test_every_copy_of_the_sample_has_other_people_in_it(tmp_path):

@@ -1,13 +1,21 @@
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from tasks.messaging.statuses import Channel
+from tasks.messaging.statuses import Channel, Purpose
 from tasks.store import consent
-from tasks.store.session import Ledger, LedgerError
+from tasks.store.inbox import take_events
+from tasks.store.migrations.upgrade import migration_config
+from tasks.store.outstanding import AWAITING_RECEIPT, claim_questions
+from tasks.store.registry import find_suppressions
+from tasks.store.session import Ledger, LedgerError, make_engine
 
 TABLES = {
     "campaign_run",
@@ -19,6 +27,7 @@ TABLES = {
     "provider_event",
     "reply",
     "provider_request",
+    "sync_point",
 }
 
 
@@ -73,3 +82,28 @@ def test_a_database_that_cannot_be_used_is_named_with_its_remedy_and_without_its
     with pytest.raises(LedgerError, match=said) as caught:
         Ledger(url)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_ledger_of_the_first_version_is_upgraded_with_everything_in_it(database_url):
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        command.upgrade(migration_config(connection), "0001")
+    with engine.begin() as connection:
+        for statement in (Path(__file__).parent / "rows_of_revision_0001.sql").read_text().split(";\n"):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    with Ledger(database_url) as ledger, ledger.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+        assert connection.execute(text("SELECT status, claimed_at FROM message")).all() == [("accepted", None)]
+        assert find_suppressions(connection, Channel.SMS, Purpose.MARKETING, ["+12125550101"])
+        assert connection.execute(text("SELECT text, dedupe_key FROM reply")).all() == [("Thanks", None)]
+        assert [event.payload for event in take_events(connection, 10)] == [{"a": 1}]
+        [open_message] = claim_questions(
+            connection,
+            1,
+            statuses=AWAITING_RECEIPT,
+            at_least_old=timedelta(0),
+            longest_pause=timedelta(hours=1),
+            limit=10,
+        )
+        assert open_message.asked.claimed_at.year == 2026

@@ -25,6 +25,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('next_try_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.drop_index(batch_op.f('ix_provider_event_unprocessed'))
         batch_op.create_index('ix_provider_event_unprocessed', ['processed_at', 'next_try_at', 'id'], unique=False)
+        batch_op.create_index(
+            'ix_provider_event_unreadable',
+            ['provider', 'received_at'],
+            unique=False,
+            sqlite_where=sa.text('error IS NOT NULL'),
+            postgresql_where=sa.text('error IS NOT NULL'),
+        )
 
     with op.batch_alter_table('reply', schema=None) as batch_op:
         batch_op.add_column(sa.Column('dedupe_key', sa.String(200), nullable=True))
@@ -48,6 +55,7 @@ def downgrade() -> None:
         batch_op.drop_column('dedupe_key')
 
     with op.batch_alter_table('provider_event', schema=None) as batch_op:
+        batch_op.drop_index('ix_provider_event_unreadable')
         batch_op.drop_index('ix_provider_event_unprocessed')
         batch_op.create_index(batch_op.f('ix_provider_event_unprocessed'), ['processed_at', 'id'], unique=False)
         batch_op.drop_column('next_try_at')
