@@ -16,7 +16,6 @@ from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_lo
 from tasks.closing import UnknownChoice
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.statuses import Channel, MessageStatus
-from tasks.reconcile import Findings
 from tasks.report import STATUS_MEANINGS
 from tasks.store import runs
 from tasks.store.session import Ledger
@@ -132,12 +131,13 @@ def main_sync_opt_outs(arguments: Sequence[str] | None = None) -> int:
 
 def show_reconciliation(done: Reconciliation, console: Console) -> None:
     """What was learnt, then the account of each run with the files of its report."""
-    for sentence in describe_findings(done.findings):
+    for sentence in done.findings.sentences():
         console.print(sentence, soft_wrap=True)
     if done.imported is not None:
         console.print(
             f"{escape(done.imported.path)}: {done.imported.rows:,} rows, of which {done.imported.unmatched:,} fit "
-            "no message of the ledger"
+            "no message of the ledger",
+            soft_wrap=True,
         )
     if done.decided:
         console.print(f"{done.decided:,} unknown messages were settled as you decided.")
@@ -147,25 +147,6 @@ def show_reconciliation(done: Reconciliation, console: Console) -> None:
         console.print("Nothing changed in any run that is not finished.")
     for trouble in done.troubles:
         console.print(f"[yellow]{escape(trouble)}[/]", soft_wrap=True)
-
-
-def describe_findings(findings: Findings) -> list[str]:
-    """What was learnt; plain sentences."""
-    changed = ", ".join(f"{count:,} {status}" for status, count in sorted(findings.changed.items()))
-    sentences = [f"Learnt: {changed}." if changed else "No message's status changed."]
-    if findings.consents:
-        sentences.append(f"{findings.consents:,} opt-outs or opt-ins.")
-    if findings.replies:
-        sentences.append(f"{findings.replies:,} replies.")
-    if findings.planned_again:
-        sentences.append(
-            f"{findings.planned_again:,} messages provably never arrived: send_campaign hands them over again."
-        )
-    if findings.waiting:
-        sentences.append(f"{findings.waiting:,} events fit no message yet, and are looked at again later.")
-    if findings.unreadable:
-        sentences.append(f"{findings.unreadable:,} events could not be read; they are kept, with the reason.")
-    return sentences
 
 
 def show_opt_outs(done: SyncedOptOuts, console: Console) -> None:

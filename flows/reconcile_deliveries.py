@@ -13,8 +13,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Annotated, cast
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
@@ -57,7 +58,13 @@ class Reconciliation:
         return findings
 
 
-@flow(name="reconcile-deliveries", persist_result=False)
+def _run_name() -> str:
+    parameters = flow_run.parameters
+    names = filter(None, (parameters.get("campaign"), parameters.get("run_key")))
+    return f"reconcile {' '.join(names) or 'all that is open'}"
+
+
+@flow(name="reconcile-deliveries", flow_run_name=_run_name, persist_result=False)
 def reconcile_deliveries(
     campaign: str | None = None,
     run_key: str | None = None,
@@ -116,6 +123,8 @@ def reconcile_deliveries(
         settle_run(run.id, receipt_window)
         if campaign is not None or _snapshot(run.id) != before[run.id]:
             done.accounts.append(publish_report(run.id))
+    for sentence in (*done.findings.sentences(), *done.troubles):
+        get_run_logger().info(sentence)
     final: State[Reconciliation] = (
         Completed(name="Incomplete", message="; ".join(done.troubles), data=done)
         if done.troubles

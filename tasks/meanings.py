@@ -13,7 +13,7 @@ STATUS_MEANINGS = {
     MessageStatus.DELIVERED: "arrived",
     MessageStatus.UNDELIVERED: "the carrier could not deliver it",
     MessageStatus.REJECTED: "the provider refused it",
-    MessageStatus.FAILED: "could not be handed over",
+    MessageStatus.FAILED: "could not be handed over, or not sent",
     MessageStatus.CANCELLED: "withdrawn before it was sent",
     MessageStatus.UNCONFIRMED: "accepted, and no receipt came",
 }

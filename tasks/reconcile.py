@@ -68,6 +68,22 @@ class Findings:
         self.consents += absorbed.consents
         self.replies += absorbed.replies
 
+    def sentences(self) -> list[str]:
+        """What was learnt, for people."""
+        changed = ", ".join(f"{count:,} {status}" for status, count in sorted(self.changed.items()))
+        counted = (
+            (self.consents, "opt-outs or opt-ins."),
+            (self.replies, "replies."),
+            (self.planned_again, "messages provably never arrived: send_campaign hands them over again."),
+            (self.undecided, "messages were searched for, and nothing can be said of them yet."),
+            (self.waiting, "events fit no message yet, and are looked at again later."),
+            (self.unreadable, "events could not be read; they are kept, with the reason."),
+        )
+        return [
+            f"Learnt: {changed}." if changed else "No message's status changed.",
+            *(f"{count:,} {what}" for count, what in counted if count),
+        ]
+
     def __add__(self, other: "Findings") -> "Findings":
         return Findings(
             taken=self.taken + other.taken,
