@@ -22,7 +22,7 @@ demo: .venv/installed ## Send a sample campaign through each provider's sandbox 
 	@$(BIN)/python -m deployments.demo
 
 test: .venv/installed lint ## Lint, type-check and run the tests
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 explore: .venv/installed ## Look for new failures: the property tests with random examples, many of them
 	@$(BIN)/python -m pytest --hypothesis-profile=explore tests/contacts tests/messaging tests/datasets

@@ -32,18 +32,17 @@ def suppressions(ledger):
 def test_an_opt_out_in_the_middle_of_a_run_stops_every_later_message_to_that_number(
     sandbox, receiver, campaign, ledger
 ):
-    """2,000 people here; 10,000 in the account of the release."""
-    people = 2_000
+    people = 1_000
     sandbox.switch(
         octopush={
             "callback_url": receiver.callback_urls["octopush"],
-            "faults": {"latency_seconds": 0.3},
+            "faults": {"latency_seconds": 0.5},
             "faults_on": "writes",
         }
     )
     first, last = f"+1{AREA_CODES[0]}5550100", f"+1{AREA_CODES[(people - 1) // 100]}5550199"
     job = campaign("octopush", people)
-    sending = threading.Thread(target=send_campaign, args=(job,), kwargs={"chunk_size": 200})
+    sending = threading.Thread(target=send_campaign, args=(job,), kwargs={"chunk_size": 100})
     sending.start()
     while sandbox.received("octopush")[first] == 0:
         time.sleep(0.05)
