@@ -1,6 +1,7 @@
 """What all tests share: both databases, and Hypothesis settings that do not depend on the machine's mood."""
 
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterator
 from itertools import count
@@ -34,13 +35,16 @@ def _start_postgresql(directory: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """A real PostgreSQL server of this test session."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR, which it does not need
-        server = _start_postgresql(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri()
-    server.cleanup()
+    # Not below pytest's own directory: started as root, the server runs as another user, and the next session of
+    # pytest that begins closes that directory to everybody else.
+    with tempfile.TemporaryDirectory(prefix="rollcall-postgresql-") as directory:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR, which it does not need
+            server = _start_postgresql(Path(directory))
+        yield server.get_uri()
+        server.cleanup()
 
 
 def make_database(kind: str, request: pytest.FixtureRequest) -> str:
