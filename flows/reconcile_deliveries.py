@@ -7,7 +7,7 @@ once: what one of them has taken up, the others leave alone.
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -113,9 +113,14 @@ def reconcile_deliveries(
     _read_inbox(done)
     for run in followed:
         settle_run(run.id, receipt_window)
-    for run in followed:
-        _repeat(done, partial(ask_about_messages, run.id, also_young=ask_now), deadline)
-        _repeat(done, partial(search_for_messages, run.id), deadline)
+    _ask_in_turns(
+        done,
+        [
+            *(partial(search_for_messages, run.id) for run in followed),
+            *(partial(ask_about_messages, run.id, also_young=ask_now) for run in followed),
+        ],
+        deadline,
+    )
     _read_inbox(done)  # what came meanwhile
     for run in followed:
         if unknown is not None:
@@ -139,12 +144,20 @@ def _read_inbox(done: Reconciliation) -> None:
         pass
 
 
-def _repeat(done: Reconciliation, ask: Callable[[], Findings], deadline: float) -> None:
-    """One task run per batch, until nothing is due, the provider cannot be asked, or time is up."""
-    while time.monotonic() < deadline:
-        findings = done.add(ask())
-        if not findings.taken or findings.trouble:
-            return
+def _ask_in_turns(done: Reconciliation, questions: Sequence[Callable[[], Findings]], deadline: float) -> None:
+    """One task run per batch, in turns, so that no long run keeps the others waiting; until time is up.
+
+    What has nothing due any more, or cannot be asked, is left out of the next round.
+    """
+    while questions:
+        left = []
+        for ask in questions:
+            if time.monotonic() >= deadline:
+                return
+            findings = done.add(ask())
+            if findings.taken and not findings.trouble:
+                left.append(ask)
+        questions = left
 
 
 def find_runs(campaign: str | None, run_key: str | None, *, has_decision: bool) -> list[RunRecord]:

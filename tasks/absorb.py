@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
@@ -11,6 +11,8 @@ from tasks.messaging.reports import ConsentReport, ReplyReport, Report, StatusRe
 from tasks.messaging.statuses import MessageStatus
 from tasks.store.consent import record_consent, record_replies
 from tasks.store.delivery import apply_reports
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ def absorb(connection: Connection, provider: str, reports: Iterable[tuple[Report
         provider: Whose reports they are.
         reports: Each with the instant at which it came, for those that do not say when.
     """
-    batch = list(reports)
+    batch = [(_plausible(report, came_at), came_at) for report, came_at in reports]
     absorbed = Absorbed(fits=[True] * len(batch))
     statuses = [
         (place, report, at) for place, (report, at) in enumerate(batch) if isinstance(report, StatusReport)
@@ -65,3 +67,10 @@ def absorb(connection: Connection, provider: str, reports: Iterable[tuple[Report
         record_replies(connection, provider, [report for report, _ in replies], [at for _, at in replies])
         absorbed.replies = len(replies)
     return absorbed
+
+
+def _plausible(report: Report, came_at: datetime) -> Report:
+    """The report without an instant that a clock which is wrong made up: nothing is told before it happens."""
+    if report.at is None or _EARLIEST <= report.at <= came_at:
+        return report
+    return replace(report, at=None)

@@ -60,6 +60,8 @@ def ask_for_opt_outs(provider: str) -> Findings:
             run_to_end(lambda: _ask(ledger, provider, reader, findings))
         except (ProviderError, ConfigurationError) as error:
             findings.trouble = f"{provider} could not be asked for opt-outs: {error}"
+        except Exception as error:  # noqa: BLE001  # what one provider says must not keep the others from being asked
+            findings.trouble = f"what {provider} says of opt-outs could not be kept: {type(error).__name__}"
     return findings
 
 

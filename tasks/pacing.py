@@ -57,8 +57,8 @@ class LedgerPace:
 
     async def _next_turn(self) -> float:
         if not self._turns:
-            self._turns.extend(await (self._reserving or asyncio.to_thread(self._reserve)))
-            self._reserving = None
+            reserving, self._reserving = self._reserving, None  # taken out first: it may fail, and only once
+            self._turns.extend(await (reserving or asyncio.to_thread(self._reserve)))
         turn = self._turns.popleft()
         if self._reserving is None and len(self._turns) < self._turns_at_once // 2:
             # In time, so that the next turns follow these without a gap.

@@ -45,7 +45,7 @@ def ask_about_messages(run_id: int, *, also_young: bool = False) -> Findings:
     with Ledger() as ledger:
         run, reader, findings = _connect(ledger, run_id, lambda reader: reader.can_poll_status)
         if reader is not None:
-            _Questions(ledger, run, reader, findings).ask_about(also_young=also_young)
+            RunQuestions(ledger, run, reader, findings).ask_about(also_young=also_young)
     return findings
 
 
@@ -63,7 +63,7 @@ def search_for_messages(run_id: int) -> Findings:
     with Ledger() as ledger:
         run, reader, findings = _connect(ledger, run_id, lambda reader: reader.can_look_up)
         if reader is not None:
-            _Questions(ledger, run, reader, findings).search_for()
+            RunQuestions(ledger, run, reader, findings).search_for()
     return findings
 
 
@@ -82,7 +82,7 @@ def _connect(
         return run, None, Findings(trouble=str(error))
 
 
-class _Questions:
+class RunQuestions:
     """One batch of questions about the messages of a run."""
 
     def __init__(self, ledger: Ledger, run: runs.RunRecord, reader: ProviderReader, findings: Findings) -> None:
@@ -156,13 +156,15 @@ class _Questions:
         ]
         by_reference = {message.asked.reference: message for message in messages}
         async for page in self._reader.find(asked, known):
-            absorbed, planned = await asyncio.to_thread(self._settle, by_reference, page)
+            absorbed, planned = await asyncio.to_thread(self._settle, by_reference, rivals, page)
             self._findings.note(absorbed)
             self._findings.planned_again += planned
             self._findings.undecided += len(page) - planned - absorbed.changed.total()
 
     @again_while_busy
-    def _settle(self, by_reference: Mapping[str, OpenMessage], page: Sequence[Finding]) -> tuple[Absorbed, int]:
+    def _settle(
+        self, by_reference: Mapping[str, OpenMessage], rivals: Mapping[str, int], page: Sequence[Finding]
+    ) -> tuple[Absorbed, int]:
         now = utc_now()
         found = [
             _named(finding.report, by_reference[finding.reference])
@@ -172,15 +174,18 @@ class _Questions:
         absent = [by_reference[finding.reference] for finding in page if finding.verdict is Verdict.ABSENT]
         with self._ledger.writing() as connection:
             if self._reader.finds_by_elimination:
-                # What was nobody's when it was asked for must not have become another message's meanwhile.
+                # What was nobody's when it was asked for must not have become another message's meanwhile, and
+                # nobody else may have come to be looking for it.
                 addresses = [by_reference[finding.reference].asked.address for finding in page]
                 taken = self._known_ids(connection, addresses)
-                busy = outstanding.addresses_in_flight(connection, self._run.provider, addresses)
+                rivals_now = outstanding.count_rivals(connection, self._run.provider, addresses)
+                moved = {address for address in addresses if rivals_now.get(address) != rivals.get(address)}
                 found = [
                     report
                     for report in found
-                    if (report.provider_message_id or report.ticket) not in taken and report.address not in busy
+                    if (report.provider_message_id or report.ticket) not in taken and report.address not in moved
                 ]
+                absent = [message for message in absent if message.asked.address not in moved]
             absorbed = absorb(connection, self._run.provider, [(report, now) for report in found])
             planned = outstanding.plan_again(
                 connection,

@@ -1,5 +1,6 @@
 """Reading the inbox: what providers told by themselves becomes statuses, consent and replies in the ledger."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from tasks.store.tables import utc_now
 
 EVENTS_PER_TASK = 50_000
 _EVENTS_PER_TRANSACTION = 2_000
+_PAUSE_SECONDS = 0.03
+"""Between two transactions: on SQLite, who else wants to write gets in only then."""
 _SOONEST_RETRY = timedelta(seconds=5)
 _LATEST_RETRY = timedelta(hours=1)
 EVENT_PATIENCE = timedelta(days=7)
@@ -108,17 +111,43 @@ def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
     findings = Findings()
     with Ledger() as ledger:
         while findings.taken < most:
-            read = _drain_some(ledger)
+            try:
+                read = _drain_some(ledger)
+            except OperationalError:  # the database is away, or busy for minutes: no event is at fault
+                raise
+            except Exception:  # noqa: BLE001  # one of them is at fault, and must not keep all the others waiting
+                read = _drain_singly(ledger)
             findings += read
             if not read.taken:
                 break
+            time.sleep(_PAUSE_SECONDS)
+    return findings
+
+
+def _drain_singly(ledger: Ledger) -> Findings:
+    """A batch with an event that cannot be put into the ledger: each alone, and that one closed with its error."""
+    findings = Findings()
+    for _ in range(_EVENTS_PER_TRANSACTION):
+        try:
+            read = _drain_some(ledger, 1)
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001  # kept with the event
+            with ledger.writing() as connection:
+                culprits = inbox.take_events(connection, 1)
+                why = f"it cannot be put into the ledger: {type(error).__name__}"
+                inbox.close_events(connection, {event.id: why for event in culprits})
+            read = Findings(taken=len(culprits), unreadable=len(culprits))
+        findings += read
+        if not read.taken:
+            break
     return findings
 
 
 @again_while_busy
-def _drain_some(ledger: Ledger) -> Findings:
+def _drain_some(ledger: Ledger, most: int = _EVENTS_PER_TRANSACTION) -> Findings:
     with ledger.writing() as connection:
-        events = inbox.take_events(connection, _EVENTS_PER_TRANSACTION)
+        events = inbox.take_events(connection, most)
         findings = Findings(taken=len(events))
         for provider in {event.provider for event in events}:
             _read_events(connection, provider, [e for e in events if e.provider == provider], findings)

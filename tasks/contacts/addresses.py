@@ -1,5 +1,10 @@
-"""What stands in the place of an address for contacts that only the provider can address."""
+"""Addresses as the ledger writes them."""
 
+import re
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_PUNCTUATION = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]")
+_EMAIL = re.compile(r"^.*<([^<>]+)>$")
 _EXTERNAL_PREFIX = "external:"
 
 
@@ -11,3 +16,20 @@ def external_address(external_code: str) -> str:
 def reachable_address(address: str) -> str:
     """The phone number or e-mail address; "" where the provider has to look it up by the contact's key."""
     return "" if address.startswith(_EXTERNAL_PREFIX) else address
+
+
+def tidy_address(text: str, *, is_email: bool) -> str | None:
+    """An address as a provider writes it, in the form of the ledger; None where it is no address.
+
+    Numbers come with and without `+`, with `00`, with blanks and dashes. A suppression under another spelling
+    would match nobody, and its owner would be written to.
+
+    Args:
+        text: A phone number with its country code, or an e-mail address.
+        is_email: Which of the two it is.
+    """
+    if is_email:
+        return _EMAIL.sub(r"\1", text.strip()).lower() if "@" in text else None
+    digits = _PUNCTUATION.sub("", text).removeprefix("+")
+    number = f"+{digits.removeprefix('00')}"
+    return number if _E164.fullmatch(number) else None

@@ -100,7 +100,8 @@ class HandedOver:
         request_reference: Ours, of that request.
         request_size: How many recipients that request had.
         template_id: The provider's id of the content, where it lives there.
-        rivals: How many messages to this address through this provider are `unknown` now, this one included.
+        rivals: How many messages to this address through this provider, over all runs, are `sending` or `unknown`
+            now, this one included.
         open_requests: How many requests with this `template_id` through this provider, over all runs, have
             messages that are `sending` or `unknown` now, this one's included; None where nobody counted.
     """

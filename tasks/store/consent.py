@@ -6,11 +6,12 @@ not matter.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from tasks.contacts.addresses import tidy_address
 from tasks.messaging.reports import ConsentReport, ReplyReport, StatusReport
 from tasks.messaging.statuses import Channel
 from tasks.store.delivery import find_messages
@@ -22,6 +23,10 @@ from tasks.store.texts import storable
 _SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _REPLY = Reply.__table__  # type: ignore[attr-defined]  # the same
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
+
+_LONGEST_ADDRESS = 320
+_LONGEST_KEY = 200
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _KEY = (_SUPPRESSION.c.address, _SUPPRESSION.c.channel, _SUPPRESSION.c.scope)
 
@@ -65,16 +70,21 @@ def record_consent(
     Args:
         connection: A writing transaction.
         provider: Who told it.
-        reports: What they said; an opt-out forbids every kind of message on its channel.
+        reports: What they said; an opt-out forbids every kind of message on its channel. Whoever has no address
+            that a message could go to is left out.
         received_at: When each came, for those that do not say when.
     """
     opt_outs: list[dict[str, object]] = []
     opt_ins: list[dict[str, object]] = []
     for report, came_at in zip(reports, received_at, strict=True):
-        at = report.at or came_at
+        address = tidy_address(report.address, is_email=report.channel is Channel.EMAIL)
+        if address is None or len(address) > _LONGEST_ADDRESS:
+            continue
+        # Nothing happens after it was told: a clock that is ahead must not outlive the next word of the person.
+        at = min(report.at or came_at, came_at)
         row: dict[str, object] = {
             "channel": report.channel,
-            "address": storable(report.address),
+            "address": address,
             "scope": SuppressionScope.ALL,
             "reason": "opted_in" if report.is_opt_in else "opted_out",
             "source": f"{provider}: {storable(report.source)}",
@@ -98,7 +108,8 @@ def _lift(connection: Connection, opt_in: dict[str, object]) -> None:
     """
     lifted = {"lifted_at": opt_in["effective_at"], "lifted_source": opt_in["source"]}
     added = _insert(connection)
-    connection.execute(added.on_conflict_do_nothing(index_elements=_KEY), [{**opt_in, **lifted}])
+    never_out = {**opt_in, **lifted, "effective_at": _LONG_AGO}
+    connection.execute(added.on_conflict_do_nothing(index_elements=_KEY), [never_out])
     connection.execute(
         update(_SUPPRESSION)
         .where(
@@ -132,15 +143,15 @@ def record_replies(
             for report in reports
         ],
     )
-    last = _last_messages(connection, provider, {storable(report.address) for report in reports})
+    last = _last_messages(connection, provider, {_address_of(report) for report in reports})
     rows = [
         {
             "provider": provider,
-            "address": storable(report.address),
+            "address": _address_of(report)[:_LONGEST_ADDRESS],
             "text": storable(report.text),
             "received_at": report.at or came_at,
-            "message_id": named[place][0] if place in named else last.get(storable(report.address)),
-            "dedupe_key": f"{provider}:{storable(report.dedupe_key)}",
+            "message_id": named[place][0] if place in named else last.get(_address_of(report)),
+            "dedupe_key": f"{provider}:{storable(report.dedupe_key)}"[:_LONGEST_KEY],
         }
         for place, (report, came_at) in enumerate(zip(reports, received_at, strict=True))
     ]
@@ -149,6 +160,11 @@ def record_replies(
         connection.execute(
             dialect.insert(_REPLY).on_conflict_do_nothing(index_elements=[_REPLY.c.dedupe_key]), rows
         )
+
+
+def _address_of(report: ReplyReport) -> str:
+    tidy = tidy_address(report.address, is_email=report.channel is Channel.EMAIL)
+    return tidy or storable(report.address)
 
 
 def _last_messages(connection: Connection, provider: str, addresses: Iterable[str]) -> dict[str, int]:

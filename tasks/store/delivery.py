@@ -40,6 +40,8 @@ class Applied:
     opted_out: dict[tuple[Channel, str], datetime] = field(default_factory=dict)
 
 
+_LONGEST_ID = 320
+
 _Dated = tuple[StatusReport, datetime]
 """A report, and when what it says came to be so."""
 
@@ -106,12 +108,12 @@ def _change(known: _Known, dated_reports: Sequence[_Dated]) -> tuple[Standing, d
         (
             Standing(report.status, at, storable(report.raw_status), storable(report.reason))
             for report, at in dated_reports
-            if report.status is not None
+            if report.status is not None and _is_of_this_copy(known, report)
         ),
     )
     reports = [report for report, _ in dated_reports]
     words = [storable(report.raw_status) for report in reports if report.status is None]
-    ids = (storable(report.provider_message_id or report.ticket) for report in reports)
+    ids = (_identifier(report.provider_message_id or report.ticket) for report in reports)
     provider_message_id = known.provider_message_id or next(filter(None, ids), None)
     cost = known.cost if known.cost is not None else _highest(report.cost for report in reports)
     unknown_word = max([*words, known.unknown_word or ""]) or None
@@ -128,6 +130,18 @@ def _change(known: _Known, dated_reports: Sequence[_Dated]) -> tuple[Standing, d
         "new_cost": cost,
         "new_unknown_word": unknown_word,
     }
+
+
+def _is_of_this_copy(known: _Known, report: StatusReport) -> bool:
+    """Whether a report may say how this message ended.
+
+    A message that was handed over again, by decision, exists twice at the provider. What failed with the other
+    copy says nothing about this one; that the other one arrived does.
+    """
+    told = report.provider_message_id or report.ticket
+    if told is None or known.provider_message_id in {None, storable(told)}:
+        return True
+    return report.status is MessageStatus.DELIVERED
 
 
 _UPDATE = (
@@ -172,12 +186,14 @@ def _channels(connection: Connection, message_ids: Iterable[int]) -> dict[int, C
 def _learn_tickets(connection: Connection, reports: Iterable[StatusReport]) -> None:
     """A report that names our request tells its ticket, should the answer that would have told it be lost."""
     tickets = {
-        report.request_reference: report.ticket for report in reports if report.request_reference and report.ticket
+        report.request_reference: _identifier(report.ticket)
+        for report in reports
+        if report.request_reference and _identifier(report.ticket)
     }
     if tickets:
         connection.execute(
             _LEARN_TICKET,
-            [{"its_reference": reference, "its_ticket": storable(t)} for reference, t in sorted(tickets.items())],
+            [{"its_reference": reference, "its_ticket": t} for reference, t in sorted(tickets.items())],
         )
 
 
@@ -269,8 +285,14 @@ def find_messages(connection: Connection, provider: str, reports: Sequence[Statu
 
 
 def _full(key: tuple[str | None, ...]) -> _Key | None:
-    parts = tuple(storable(part) for part in key if part)
+    parts = tuple(_identifier(part) for part in key if part)
     return tuple(part for part in parts if part is not None) if len(parts) == len(key) else None
+
+
+def _identifier(text: str | None) -> str | None:
+    """An id as a provider tells it; no provider's is as long as an index entry may not be."""
+    kept = storable(text)
+    return kept if kept and len(kept) <= _LONGEST_ID else None
 
 
 def _highest(costs: Iterable[Decimal | None]) -> Decimal | None:

@@ -7,14 +7,18 @@ message. Between claiming and recording no transaction is open.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, insert, or_, select, update
 
+from tasks.messaging.reports import ConsentReport
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.store.consent import record_consent
 from tasks.store.registry import suppression_applies
 from tasks.store.tables import (
+    CampaignRun,
     Chunk,
     ChunkState,
     Contact,
@@ -28,6 +32,7 @@ from tasks.store.texts import storable
 
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
+_RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # the same
 _REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
 _STATUS = _MESSAGE.c.status.type
 _CONTACT = Contact.__table__  # type: ignore[attr-defined]  # the same
@@ -283,6 +288,7 @@ def record_outcomes(
 ) -> None:
     """Record what became of claimed messages and of the requests they went in."""
     now = utc_now()
+    recorded = list(outcomes)
     rows = [
         {
             "message_id": outcome.message_id,
@@ -294,12 +300,17 @@ def record_outcomes(
             "new_cost": outcome.cost,
             "new_status_at": now,
         }
-        for outcome in outcomes
+        for outcome in recorded
     ]
     if rows:
         connection.execute(_RECORD_OUTCOME, rows)
         handled = sum(row["new_status"] is not MessageStatus.PLANNED for row in rows)
         _count_handled(connection, chunk_id, handled)
+        if handled < len(rows):
+            # Its chunk may be done by now, if somebody took the run over while this sender stood still.
+            reopen_chunks(connection, _CHUNK.c.id == chunk_id)
+        refused = [outcome.message_id for outcome in recorded if outcome.reason == "opted_out"]
+        _keep_opt_outs(connection, refused, now)
     for request in requests:
         connection.execute(
             update(_REQUEST)
@@ -319,11 +330,40 @@ def record_outcomes(
         )
 
 
+def reopen_chunks(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Let chunks that count as done, and have a message to hand over, be worked on again."""
+    connection.execute(
+        update(_CHUNK)
+        .where(
+            which,
+            _CHUNK.c.state == ChunkState.DONE,
+            exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, _MESSAGE.c.status == MessageStatus.PLANNED),
+        )
+        .values(state=ChunkState.PLANNED)
+    )
+
+
+def _keep_opt_outs(connection: Connection, message_ids: Sequence[int], now: datetime) -> None:
+    """Who is refused because he opted out at the provider is written to no more, by anybody."""
+    if not message_ids:
+        return
+    refused = connection.execute(
+        select(_MESSAGE.c.provider, _RUN.c.channel, _MESSAGE.c.address)
+        .join_from(_MESSAGE, _RUN, _RUN.c.id == _MESSAGE.c.run_id)
+        .where(_MESSAGE.c.id.in_(message_ids))
+    ).all()
+    for provider, channel, address in refused:
+        report = ConsentReport(channel=channel, address=address, at=now, source="refused as opted out")
+        record_consent(connection, provider, [report], [now])
+
+
 def release_chunk(connection: Connection, chunk_id: int, owner: str, *, error: str | None = None) -> ChunkState:
     """Give a chunk back: `done` when nothing of it is left to hand over, else `planned` for the next try.
 
     A chunk that somebody else has taken over meanwhile stays his.
     """
+    # Locked before it is counted: who plans one of its messages again meanwhile must find it `done` afterwards.
+    connection.execute(select(_CHUNK.c.id).where(_CHUNK.c.id == chunk_id).with_for_update())
     left = connection.execute(
         select(func.count())
         .select_from(_MESSAGE)

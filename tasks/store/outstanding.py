@@ -140,12 +140,15 @@ def ask_again(connection: Connection, run_id: int) -> None:
 
 
 def count_rivals(connection: Connection, provider: str, addresses: Iterable[str]) -> dict[str, int]:
-    """How many messages to each address are `unknown` at one provider, over all runs."""
+    """How many messages to each address are lost or on the wire at one provider, over all runs."""
     wanted = as_table(connection, address=sorted(set(addresses)))
     counted = connection.execute(
         select(_MESSAGE.c.address, func.count())
         .join_from(wanted, _MESSAGE, _MESSAGE.c.address == wanted.c.address)
-        .where(_MESSAGE.c.provider == provider, _MESSAGE.c.status == MessageStatus.UNKNOWN)
+        .where(
+            _MESSAGE.c.provider == provider,
+            or_(_MESSAGE.c.status == MessageStatus.UNKNOWN, _MESSAGE.c.status == MessageStatus.SENDING),
+        )
         .group_by(_MESSAGE.c.address)
     )
     return {address: count for address, count in counted}  # noqa: C416  # rows are not pairs to dict()
@@ -201,18 +204,6 @@ def known_ids(
         )
     )
     return frozenset(connection.execute(of_messages.union(of_requests)).scalars())
-
-
-def addresses_in_flight(connection: Connection, provider: str, addresses: Iterable[str]) -> frozenset[str]:
-    """Those of these addresses to which a message may be on the wire right now."""
-    wanted = as_table(connection, address=sorted(set(addresses)))
-    return frozenset(
-        connection.execute(
-            select(_MESSAGE.c.address)
-            .join_from(wanted, _MESSAGE, _MESSAGE.c.address == wanted.c.address)
-            .where(_MESSAGE.c.provider == provider, _MESSAGE.c.status == MessageStatus.SENDING)
-        ).scalars()
-    )
 
 
 def settle_by_ticket(connection: Connection, run_id: int) -> int:
@@ -298,6 +289,7 @@ def close_without_receipt(
     reason: str,
     claimed_before: datetime,
     statuses: Collection[MessageStatus] = AWAITING_RECEIPT,
+    limit: int | None = None,
 ) -> int:
     """Close messages as `unconfirmed`; a late receipt still corrects them.
 
@@ -307,17 +299,20 @@ def close_without_receipt(
         reason: Why.
         claimed_before: Only those whose request left before this.
         statuses: In which they are.
+        limit: At most so many.
 
     Returns:
         How many.
     """
+    is_open = or_(*(_MESSAGE.c.status == status for status in statuses))
+    chosen = (
+        select(_MESSAGE.c.id)
+        .where(_MESSAGE.c.run_id == run_id, is_open, claimed_before >= _CLAIMED_AT)
+        .limit(limit)
+    )
     closed = connection.execute(
         update(_MESSAGE)
-        .where(
-            _MESSAGE.c.run_id == run_id,
-            or_(*(_MESSAGE.c.status == status for status in statuses)),
-            claimed_before >= _CLAIMED_AT,
-        )
+        .where(_MESSAGE.c.id.in_(chosen), is_open)
         .values(status=MessageStatus.UNCONFIRMED, reason=reason, status_at=utc_now())
     )
     return int(closed.rowcount)

@@ -48,8 +48,8 @@ def suppressed_channels(channel: Channel) -> tuple[Channel, ...]:
     return (Channel.EMAIL,) if channel is Channel.EMAIL else (Channel.SMS, Channel.MMS)
 
 
-IS_IN_FORCE = or_(_SUPPRESSION.c.lifted_at.is_(None), _SUPPRESSION.c.lifted_at < _SUPPRESSION.c.effective_at)
-"""The SQL condition under which a row of `suppression` forbids anything."""
+IS_IN_FORCE = or_(_SUPPRESSION.c.lifted_at.is_(None), _SUPPRESSION.c.lifted_at <= _SUPPRESSION.c.effective_at)
+"""The SQL condition under which a row of `suppression` forbids anything. On a tie, the opt-out counts."""
 
 
 def suppression_applies(channel: Channel, purpose: Purpose) -> Any:

@@ -5,7 +5,7 @@ import secrets
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.store.outbox import reopen_chunks
 from tasks.store.session import LedgerError
 from tasks.store.tables import (
     CampaignRun,
@@ -260,7 +261,7 @@ def acquire_run(connection: Connection, run_id: int, owner: str) -> None:
     Raises:
         RunBusy: Another process is alive and sending it.
     """
-    now = utc_now()
+    now = _now_of(connection)
     current, lease_until = connection.execute(
         select(_RUN.c.owner, _RUN.c.lease_until).where(_RUN.c.id == run_id).with_for_update()
     ).one()
@@ -274,14 +275,25 @@ def acquire_run(connection: Connection, run_id: int, owner: str) -> None:
         .where(_RUN.c.id == run_id)
         .values(owner=owner, lease_until=now + LEASE, state=RunState.SENDING, error=None)
     )
+    reopen_chunks(connection, _CHUNK.c.run_id == run_id)
 
 
 def renew_lease(connection: Connection, run_id: int, owner: str) -> bool:
     """Show a sign of life; False when the run is not ours any more."""
     renewed = connection.execute(
-        update(_RUN).where(_RUN.c.id == run_id, _RUN.c.owner == owner).values(lease_until=utc_now() + LEASE)
+        update(_RUN)
+        .where(_RUN.c.id == run_id, _RUN.c.owner == owner)
+        .values(lease_until=_now_of(connection) + LEASE)
     )
     return bool(renewed.rowcount)
+
+
+def _now_of(connection: Connection) -> datetime:
+    """The database's clock: a host whose own is ahead must not take another one's run away."""
+    if connection.dialect.name != "postgresql":
+        return utc_now()  # all who share a SQLite file are on one machine
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now.astimezone(UTC)
 
 
 def _died_on_this_host(owner: str) -> bool:
@@ -350,10 +362,11 @@ def settle_run(connection: Connection, run_id: int) -> RunState:
         .with_for_update()
     ).one()
     if owner is not None:
-        if lease_until > utc_now() and not _died_on_this_host(owner):
+        if lease_until > _now_of(connection) and not _died_on_this_host(owner):
             return RunState(state)
         settle_abandoned(connection, run_id)
         error = "the process that sent it died"
+    reopen_chunks(connection, _CHUNK.c.run_id == run_id)
     counts = count_statuses(connection, run_id)
     if counts.keys() == {MessageStatus.PLANNED} and state is RunState.PLANNED:
         return RunState.PLANNED

@@ -114,7 +114,11 @@ def make_engine(url: str) -> Engine:
         # Parameters stay hidden in errors: they are addresses and names, and errors end up in logs.
         case "postgresql":
             return create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                hide_parameters=True,
+                # Instants at the edge of the calendar fall off it in other zones.
+                connect_args={"options": "-c timezone=UTC"},
             )
         case "sqlite":
             engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)

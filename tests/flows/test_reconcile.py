@@ -77,13 +77,42 @@ def test_octopush_tells_by_callbacks_late_twice_early_or_in_the_wrong_order(
 
 
 def test_callbacks_without_the_name_of_the_list_wait_until_the_ticket_is_known(
-    sandbox, calling_octopush, campaign, ledger
+    sandbox, calling_octopush, campaign, ledger, statuses
 ):
-    calling_octopush(callbacks="before_response", callback_body="old_json")
+    calling_octopush(callback_body="old_json")
     send_campaign(campaign("octopush", 50))
     wait_for_callbacks(sandbox, "octopush")
-    reconcile_deliveries()
+    with ledger.writing() as connection:
+        tickets = connection.execute(text("SELECT id, ticket FROM provider_request")).all()
+        connection.execute(text("UPDATE provider_request SET ticket = NULL"))
+    assert reconcile_deliveries().findings.waiting > 0
+    assert statuses() == {"accepted": 50}
+    with ledger.writing() as connection:
+        for request_id, ticket in tickets:
+            known = {"ticket": ticket, "id": request_id}
+            connection.execute(text("UPDATE provider_request SET ticket = :ticket WHERE id = :id"), known)
+    reconcile_deliveries(ask_now=True)
     assert statuses_by_address(ledger) == truth_by_address(sandbox, "octopush")
+
+
+def test_an_event_that_cannot_be_put_into_the_ledger_keeps_no_other_one_waiting(
+    sandbox, calling_octopush, campaign, ledger
+):
+    calling_octopush()
+    send_campaign(campaign("octopush", 20))
+    wait_for_callbacks(sandbox, "octopush")
+    with ledger.writing() as connection:
+        # What no reading of ours lets through, and a database refuses.
+        connection.execute(text("CREATE UNIQUE INDEX one_reply ON reply (provider)"))
+    for phone in sorted(truth_by_address(sandbox, "octopush"))[:2]:
+        sandbox.post("/octopush-control/replies", number=phone, text="Hello")
+    wait_for_callbacks(sandbox, "octopush")
+    findings = reconcile_deliveries().findings
+    assert findings.unreadable == 1
+    assert statuses_by_address(ledger) == truth_by_address(sandbox, "octopush")
+    with ledger.reading() as connection:
+        errors = connection.execute(select(ProviderEvent.__table__.c.error)).scalars().all()
+    assert [error for error in errors if error] == ["it cannot be put into the ledger: IntegrityError"]
 
 
 @pytest.mark.parametrize("webhooks", ["in_order", {"duplicate": 0.3, "reorder": 0.3}], ids=str)

@@ -172,7 +172,6 @@ def test_a_blacklisted_number_is_an_opt_out() -> None:
     assert consent == ConsentReport(
         channel=Channel.SMS,
         address="+491713920001",
-        at=datetime(2026, 1, 5, 10, 46, 6, tzinfo=UTC),
         source="BLACKLISTED_NUMBER receipt",
     )
 
@@ -180,7 +179,7 @@ def test_a_blacklisted_number_is_an_opt_out() -> None:
 def test_a_stop_is_an_opt_out_and_a_reply() -> None:
     at = datetime(2026, 1, 5, 10, 11, 45, tzinfo=UTC)
     consent, reply = read(STOP)
-    assert consent == ConsentReport(channel=Channel.SMS, address="+491713920001", at=at, source="STOP callback")
+    assert consent == ConsentReport(channel=Channel.SMS, address="+491713920001", source="STOP callback")
     assert isinstance(reply, ReplyReport)
     assert (reply.text, reply.at, reply.ticket) == ("stop", at, "sms_5f3fbce61266e")
 
@@ -245,7 +244,8 @@ def test_another_zone_shifts_times_and_nothing_else(zone: Any) -> None:
 @pytest.mark.parametrize("date", [None, "", "yesterday", "2026-13-01 00:00:00", "0001-01-01 00:00:00", 7, [], {}])
 def test_without_a_usable_date_the_time_of_the_callback_counts(date: Any) -> None:
     for body, name in ((DELIVERY, "delivery_date"), (STOP, "stop_date"), (REPLY, "reception_date")):
-        assert {report.at for report in read({**body, name: date})} == {RECEIVED_AT}
+        reports = [report for report in read({**body, name: date}) if not isinstance(report, ConsentReport)]
+        assert {report.at for report in reports} == {RECEIVED_AT}
 
 
 @pytest.mark.parametrize(

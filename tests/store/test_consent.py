@@ -20,14 +20,14 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ANN = "+12125550101"
 
 
-def said(minute: int, *, is_opt_in: bool = False, address: str = ANN, channel: Channel = Channel.SMS):
+def said(minute: float, *, is_opt_in: bool = False, address: str = ANN, channel: Channel = Channel.SMS):
     at = NOON + timedelta(minutes=minute)
     return ConsentReport(channel=channel, address=address, is_opt_in=is_opt_in, at=at, source="callback")
 
 
 def record(ledger, *reports):
     with ledger.writing() as connection:
-        record_consent(connection, "octopush", reports, [NOON] * len(reports))
+        record_consent(connection, "octopush", reports, [NOON + timedelta(hours=1)] * len(reports))
 
 
 def is_forbidden(ledger, address=ANN, channel=Channel.SMS) -> bool:
@@ -78,6 +78,39 @@ def test_an_imported_list_holds_whenever_it_is_read_and_clears_nothing(ledger) -
     assert is_forbidden(ledger)
 
 
+def test_of_the_same_instant_the_opt_out_counts(ledger):
+    record(ledger, said(0), said(0, is_opt_in=True))
+    assert is_forbidden(ledger)
+
+
+def test_an_opt_in_from_the_future_does_not_outlive_the_next_word(ledger):
+    record(ledger, said(60 * 24 * 365 * 70, is_opt_in=True))
+    assert not is_forbidden(ledger)
+    with ledger.writing() as connection:
+        stop = ConsentReport(channel=Channel.SMS, address=ANN, source="STOP")
+        record_consent(connection, "octopush", [stop], [NOON + timedelta(hours=2)])
+    assert is_forbidden(ledger)
+
+
+@pytest.mark.parametrize("spelled", ["+1 212-555-0101", "0012125550101", "12125550101", "+1 (212) 555.0101"])
+def test_an_opt_out_holds_however_the_provider_spells_the_number(ledger, spelled):
+    record(ledger, said(0, address=spelled))
+    assert is_forbidden(ledger)
+
+
+def test_an_opt_out_holds_however_the_provider_spells_the_mailbox(ledger):
+    record(ledger, said(0, address="Ann <Ann@Example.COM>", channel=Channel.EMAIL))
+    assert is_forbidden(ledger, "ann@example.com", Channel.EMAIL)
+
+
+@pytest.mark.parametrize("nobody", ["", "INFO", "36111", "+" * 5000, "9" * 5000, "\ud83d"])
+def test_who_is_nobody_is_left_out_and_keeps_nobody_else_from_being_heard(ledger, nobody):
+    record(ledger, said(0, address=nobody), said(0))
+    assert is_forbidden(ledger)
+    with ledger.reading() as connection:
+        assert len(connection.execute(select(SUPPRESSION)).all()) == 1
+
+
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     statements=st.lists(
@@ -87,10 +120,10 @@ def test_an_imported_list_holds_whenever_it_is_read_and_clears_nothing(ledger) -
 def test_the_newest_statement_counts_in_whatever_order_they_are_learnt(ledger, statements) -> None:
     _, is_opt_in = max(statements)
     for number, order in enumerate(permutations(statements)):
-        address = f"{uuid4()}-{number}"  # the ledger is that of all examples
+        address = f"{uuid4()}.{number}@example.com"  # the ledger is that of all examples
         for minute, opt_in in (*order, order[0]):
-            record(ledger, said(minute, is_opt_in=opt_in, address=address))
-        assert is_forbidden(ledger, address) is not is_opt_in
+            record(ledger, said(minute, is_opt_in=opt_in, address=address, channel=Channel.EMAIL))
+        assert is_forbidden(ledger, address, Channel.EMAIL) is not is_opt_in
 
 
 @pytest.fixture
@@ -122,11 +155,11 @@ def test_replies_are_kept_once_and_linked_to_what_they_answer(ledger, sent) -> N
             provider_message_id=first.provider_message_id,
         ),
         ReplyReport(channel=Channel.SMS, address=second.address, text="Who are you?", dedupe_key="r2"),
-        ReplyReport(channel=Channel.SMS, address="+12125550188", text="Wrong\0number", dedupe_key="r3"),
+        ReplyReport(channel=Channel.SMS, address="+12125550188", text="Wrong\0number \ud83d", dedupe_key="r3"),
     ]
     for _ in range(2):
         with ledger.writing() as connection:
             record_replies(connection, "octopush", replies, [NOON] * 3)
     with ledger.reading() as connection:
         kept = connection.execute(select(REPLY.c.text, REPLY.c.message_id).order_by(REPLY.c.id)).all()
-    assert kept == [("Yes", first.id), ("Who are you?", second.id), ("Wrongnumber", None)]
+    assert kept == [("Yes", first.id), ("Who are you?", second.id), ("Wrongnumber \ufffd", None)]

@@ -73,12 +73,15 @@ def test_each_way_leads_from_a_report_to_its_message(ledger, handed_over) -> Non
         said(MessageStatus.UNDELIVERED, ticket="sms_1", address=second.address),
         said(MessageStatus.SENT, request_reference=f"{run.token}-2-1", address=third.address),
         said(
-            MessageStatus.SENT, ticket="sms_unheard", request_reference=f"{run.token}-2-1", address=fourth.address
+            MessageStatus.DELIVERED,
+            ticket="sms_unheard",
+            request_reference=f"{run.token}-2-1",
+            address=fourth.address,
         ),
     )
     assert applied.unmatched == []
-    assert [row.status for row in rows(ledger, run)] == ["delivered", "undelivered", "sent", "sent"]
-    assert applied.changed == {MessageStatus.DELIVERED: 1, MessageStatus.UNDELIVERED: 1, MessageStatus.SENT: 2}
+    assert [row.status for row in rows(ledger, run)] == ["delivered", "undelivered", "sent", "delivered"]
+    assert applied.changed == {MessageStatus.DELIVERED: 2, MessageStatus.UNDELIVERED: 1, MessageStatus.SENT: 1}
 
 
 def test_a_message_is_found_by_the_providers_id_of_it(ledger, handed_over) -> None:
@@ -266,3 +269,19 @@ def test_what_a_dead_sender_left_on_the_wire_becomes_unknown(ledger, handed_over
     with ledger.writing() as connection:
         assert runs.settle_run(connection, run.id) == "handed_over"
     assert {row.status for row in rows(ledger, run)} == {"unknown"}
+
+
+def test_what_failed_with_another_copy_says_nothing_about_this_one(ledger, handed_over) -> None:
+    run, _, _ = handed_over(1, ticket="id-2")
+    reference = rows(ledger, run)[0].reference
+    apply(ledger, said(MessageStatus.UNDELIVERED, reference=reference, provider_message_id="id-1"))
+    assert rows(ledger, run)[0].status == "accepted"
+    apply(ledger, said(MessageStatus.DELIVERED, reference=reference, provider_message_id="id-1"))
+    assert rows(ledger, run)[0].status == "delivered"
+
+
+def test_an_id_that_no_index_takes_is_left_out(ledger, handed_over) -> None:
+    run, _, _ = handed_over(1, ticket=None, status=MessageStatus.UNKNOWN)
+    reference = rows(ledger, run)[0].reference
+    apply(ledger, said(MessageStatus.DELIVERED, reference=reference, provider_message_id="9\ud83d" * 9000))
+    assert [(row.status, row.provider_message_id) for row in rows(ledger, run)] == [("delivered", None)]

@@ -225,3 +225,42 @@ def test_what_a_dead_process_left_open_is_unknown_for_its_request_too(ledger, pl
         claim(connection, run, chunk, [message], [RequestToOpen("abc-2-1", [message.id])])
         runs.settle_abandoned(connection, run.id)
     assert rows(ledger, "SELECT state FROM provider_request") == [("unknown",)]
+
+
+def test_what_a_stalled_sender_surely_did_not_send_is_handed_over_by_the_next_command(ledger, plan):
+    """Another process took the run over meanwhile, and was done with the chunk."""
+    run, (chunk,) = plan(1)
+    with ledger.writing() as connection:
+        outbox.claim_chunk(connection, chunk, "stalled")
+        (message,) = outbox.planned_messages(connection, chunk)
+        claim(connection, run, chunk, [message])
+        runs.settle_abandoned(connection, run.id)
+        outbox.claim_chunk(connection, chunk, "other")
+        assert outbox.release_chunk(connection, chunk, "other") is ChunkState.DONE
+        outbox.record_outcomes(connection, chunk, [RecordedOutcome(message.id, 1, MessageStatus.PLANNED)])
+        assert outbox.open_chunks(connection, run.id) == [chunk]
+
+
+def test_a_chunk_that_counts_as_done_and_is_not_is_found_when_its_run_is_taken_up(ledger, plan):
+    run, (chunk,) = plan(1)
+    with ledger.writing() as connection:
+        connection.execute(text("UPDATE chunk SET state = 'done'"))
+        owner = runs.process_name()
+        runs.acquire_run(connection, run.id, owner)
+        assert outbox.open_chunks(connection, run.id) == [chunk]
+
+
+def test_who_is_refused_as_opted_out_gets_nothing_from_anybody_any_more(ledger, plan):
+    run, (chunk,) = plan(2)
+    with ledger.writing() as connection:
+        first, second = outbox.planned_messages(connection, chunk)
+        claim(connection, run, chunk, [first, second])
+        outbox.record_outcomes(
+            connection,
+            chunk,
+            [
+                RecordedOutcome(first.id, 1, MessageStatus.REJECTED, reason="opted_out"),
+                RecordedOutcome(second.id, 1, MessageStatus.REJECTED, reason="bad_destination"),
+            ],
+        )
+    assert rows(ledger, "SELECT address FROM suppression") == [(first.address,)]

@@ -209,11 +209,10 @@ def test_what_the_ledger_knows_of_an_address_over_all_runs(ledger, handed_over):
     handed_over(1, MessageStatus.SENDING, name="d")
     first, second = "+12125550101", "+12125550102"
     with ledger.reading() as connection:
-        assert outstanding.count_rivals(connection, "octopush", [first, second]) == {first: 2, second: 1}
+        assert outstanding.count_rivals(connection, "octopush", [first, second]) == {first: 3, second: 1}
         assert outstanding.count_rivals(connection, "bird", [first]) == {}
         assert outstanding.known_ids(connection, "octopush", [first], utc_now() - HOUR) == {"sms_3"}
         assert outstanding.known_ids(connection, "octopush", ["+1"], utc_now() + HOUR) == frozenset()
-        assert outstanding.addresses_in_flight(connection, "octopush", [first, second]) == {first}
         assert outstanding.count_open_requests(connection, "octopush") == {None: 3}
 
 

@@ -1,11 +1,11 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
@@ -16,6 +16,7 @@ from tasks.store.migrations.upgrade import migration_config
 from tasks.store.outstanding import AWAITING_RECEIPT, claim_questions
 from tasks.store.registry import find_suppressions
 from tasks.store.session import Ledger, LedgerError, make_engine
+from tasks.store.tables import Message
 
 TABLES = {
     "campaign_run",
@@ -94,7 +95,9 @@ def test_a_ledger_of_the_first_version_is_upgraded_with_everything_in_it(databas
     engine.dispose()
     with Ledger(database_url) as ledger, ledger.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
-        assert connection.execute(text("SELECT status, claimed_at FROM message")).all() == [("accepted", None)]
+        assert connection.execute(select(Message.status, Message.claimed_at)).all() == [
+            ("accepted", datetime(2026, 1, 5, 12, tzinfo=UTC))
+        ]
         assert find_suppressions(connection, Channel.SMS, Purpose.MARKETING, ["+12125550101"])
         assert connection.execute(text("SELECT text, dedupe_key FROM reply")).all() == [("Thanks", None)]
         assert [event.payload for event in take_events(connection, 10)] == [{"a": 1}]

@@ -142,9 +142,9 @@ class OctopushCallbacks(CallbackReader):
             ticket=_text(payload, _TICKET) or None,
         )
         if kind is EventKind.OPT_OUT:
-            return _opt_out(address, at, "STOP callback"), reply
+            return _opt_out(address, "STOP callback"), reply
         if is_stop_word(reply.text):
-            return _opt_out(address, at, "stop word in a reply"), reply
+            return _opt_out(address, "stop word in a reply"), reply
         return (reply,)
 
     def _read_date(self, text: str) -> datetime | None:
@@ -189,12 +189,13 @@ def _read_delivery(payload: Mapping[str, Any], address: str, at: datetime) -> Se
         cost=_read_price(_text(payload, _PRICE)),
     )
     if word == BLACKLISTED:
-        return report, _opt_out(address, at, f"{BLACKLISTED} receipt")
+        return report, _opt_out(address, f"{BLACKLISTED} receipt")
     return (report,)
 
 
-def _opt_out(address: str, at: datetime, source: str) -> ConsentReport:
-    return ConsentReport(channel=Channel.SMS, address=address, at=at, source=source)
+def _opt_out(address: str, source: str) -> ConsentReport:
+    """Without its time, which has no zone: read in the wrong one, it could be older than an opt-in before it."""
+    return ConsentReport(channel=Channel.SMS, address=address, source=source)
 
 
 def _nameless(

@@ -21,6 +21,14 @@ def upgrade() -> None:
         batch_op.create_index('ix_message_provider_message_id', ['provider_message_id'], unique=False)
         batch_op.create_index('ix_message_status', ['run_id', 'status'], unique=False)
 
+    # When these were claimed was not kept. What is on the wire or lost is searched for from the earliest time at which
+    # it can have been sent; the rest counts from its acceptance.
+    op.execute("UPDATE message SET claimed_at = status_at WHERE status NOT IN ('planned', 'sending', 'unknown')")
+    op.execute(
+        "UPDATE message SET claimed_at = (SELECT created_at FROM campaign_run WHERE campaign_run.id = message.run_id) "
+        "WHERE status IN ('sending', 'unknown')"
+    )
+
     with op.batch_alter_table('provider_event', schema=None) as batch_op:
         batch_op.add_column(sa.Column('next_try_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.drop_index(batch_op.f('ix_provider_event_unprocessed'))
