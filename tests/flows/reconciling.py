@@ -91,14 +91,17 @@ def call_about_all(ledger: Ledger, receiver: RunningReceiver, status: str) -> No
     """A callback about every message, as the provider that tells deliveries by number makes it."""
     with ledger.reading() as connection:
         messages = connection.execute(
-            text("SELECT m.address, r.reference FROM message m JOIN provider_request r ON r.id = m.request_id")
+            text(
+                "SELECT m.address, r.reference, r.ticket FROM message m "
+                "JOIN provider_request r ON r.id = m.request_id"
+            )
         ).all()
-    for address, list_name in messages:
+    for address, list_name, ticket in messages:
         httpx.post(
             receiver.callback_urls["octopush"],
             json={
                 "channel": "sms",
-                "message_id": f"sms_{list_name}",
+                "message_id": ticket or f"sms_{list_name}",
                 "list_name": list_name,
                 "number": address,
                 "status": status,
