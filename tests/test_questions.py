@@ -55,7 +55,7 @@ class Searching:
 
 @pytest.fixture
 def two_runs_to_ann(ledger):
-    """Ann's message of run A is lost for a while, that of run B is on the wire: A; and of B run, chunk, message."""
+    """Ann's message of run A is lost, that of run B is on the wire. Returns A; and of B run, chunk, message."""
 
     def plan(name):
         with ledger.writing() as connection:
