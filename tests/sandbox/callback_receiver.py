@@ -30,12 +30,12 @@ class CallbackReceiver:
     answer: Callable[[int], int] = lambda _: 200
     answer_after_seconds: float = 0.0
 
-    def wait_for(self, calls: int, seconds: float = 15.0) -> list[Call]:
+    def wait_for(self, calls: int, seconds: float = 60.0) -> list[Call]:
         wait_until(lambda: len(self.calls) >= calls, seconds)
         return self.calls
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 15.0) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it did not come to be so"

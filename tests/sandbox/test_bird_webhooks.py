@@ -25,7 +25,7 @@ SUBSCRIPTIONS = f"/workspaces/{WORKSPACE}/webhook-subscriptions"
 SUBSCRIPTION = {"service": "channels", "event": "sms.outbound", "url": "http://127.0.0.1:8000", "signingKey": KEY}
 NUMBER = "+12025550101"
 LIFE = ["accepted", "processing", "sent", "delivered"]
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 def wait_for(condition: Callable[[], object]) -> None:

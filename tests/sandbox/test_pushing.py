@@ -48,7 +48,7 @@ async def pusher() -> AsyncIterator[Pusher]:
     pusher.stop()
 
 
-async def until(is_so: Callable[[], bool], seconds: float = 15.0) -> None:
+async def until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it did not come to be so"

@@ -91,7 +91,7 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_time():
             while piece := connection.recv(65536):
                 received += piece
             assert received.startswith(b"HTTP/1.1 200")
-            assert 0.1 <= time.monotonic() - began < 4
+            assert 0.1 <= time.monotonic() - began < 30
 
 
 def test_switches_are_given_at_the_start():
@@ -121,7 +121,7 @@ def test_the_command_says_where_it_listens_and_ends_cleanly(tmp_path, stop):
     url = line.split()[-1]
     assert send(url).status_code == 401
     process.send_signal(stop)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, "", "")
 
 
@@ -136,7 +136,7 @@ def test_the_command_says_where_it_listens_and_ends_cleanly(tmp_path, stop):
 )
 def test_the_command_refuses_what_it_must_not_do(arguments):
     process = start("--port", "0", *arguments)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (2, "")
     assert "sandbox" in errors
     assert "Traceback" not in errors
