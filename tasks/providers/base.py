@@ -121,7 +121,29 @@ class Balance:
     unit: str
 
 
-class Provider(ABC):
+class Connected:
+    """What has a provider's HTTP client: an async context manager that opens and closes it."""
+
+    _client: HttpClient
+
+    def use_pace(self, pace: Turns) -> None:
+        """Let requests begin when this says so, instead of at a pace of this process alone."""
+        self._client.use_pace(pace)
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.__aexit__(exc_type, exc, traceback)
+
+
+class Provider(Connected, ABC):
     """Base of the adapters. Use as an async context manager; `send` may be called concurrently.
 
     Args of the constructor:
@@ -139,7 +161,6 @@ class Provider(ABC):
     Credentials: ClassVar[type[ProviderCredentials]]
     receipt_window: ClassVar[timedelta] = timedelta(hours=72)
     """How long after its sending an accepted message without a receipt is closed as `unconfirmed`."""
-    _client: HttpClient
 
     @abstractmethod
     def __init__(
@@ -204,22 +225,6 @@ class Provider(ABC):
         """Let no further request begin once this says so; one that has begun is waited for."""
         self._client.use_stop_check(is_stopped)
 
-    def use_pace(self, pace: Turns) -> None:
-        """Let requests begin when this says so, instead of at a pace of this process alone."""
-        self._client.use_pace(pace)
-
     async def read_balance(self) -> Balance | None:
         """What is left in the account; None where the provider cannot say."""
         return None
-
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._client.__aexit__(exc_type, exc, traceback)

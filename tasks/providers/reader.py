@@ -6,18 +6,16 @@ Reading needs no campaign, so a reader is built from credentials alone; what it 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import httpx
 
-from tasks.providers.base import ProviderCredentials
-from tasks.providers.http import HttpClient, RetryPolicy
-from tasks.providers.pace import Turns
+from tasks.providers.base import Connected, ProviderCredentials
+from tasks.providers.http import RetryPolicy
 from tasks.providers.reports import ConsentReport, Finding, HandedOver, ReplyReport, StatusReport
 
 
-class ProviderReader(ABC):
+class ProviderReader(Connected, ABC):
     """Base of the readers. Use as an async context manager.
 
     Every method that asks is an async iterator: what one page said is yielded before the next one is asked for, so
@@ -58,7 +56,6 @@ class ProviderReader(ABC):
     max_requests_per_second: ClassVar[float | None] = None
     rate_window_seconds: ClassVar[float] = 1.0
     shares_sending_rate: ClassVar[bool] = True
-    _client: HttpClient
 
     @abstractmethod
     def __init__(
@@ -118,22 +115,6 @@ class ProviderReader(ABC):
         """
         del rows, columns
         raise NotImplementedError
-
-    def use_pace(self, pace: Turns) -> None:
-        """Let requests begin when this says so, instead of at a pace of this process alone."""
-        self._client.use_pace(pace)
-
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._client.__aexit__(exc_type, exc, traceback)
 
 
 class UnreadableReport(Exception):
