@@ -116,7 +116,7 @@ def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
             except OperationalError:  # the database is away, or busy for minutes: no event is at fault
                 raise
             except Exception:  # noqa: BLE001  # one of them is at fault, and must not keep all the others waiting
-                read = _drain_singly(ledger)
+                read = _drain_some(ledger, singly=True)
             findings += read
             if not read.taken:
                 break
@@ -124,40 +124,36 @@ def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
     return findings
 
 
-def _drain_singly(ledger: Ledger) -> Findings:
-    """A batch with an event that cannot be put into the ledger: each alone, and that one closed with its error."""
-    findings = Findings()
-    for _ in range(_EVENTS_PER_TRANSACTION):
-        try:
-            read = _drain_some(ledger, 1)
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001  # kept with the event
-            with ledger.writing() as connection:
-                culprits = inbox.take_events(connection, 1)
-                why = f"it cannot be put into the ledger: {type(error).__name__}"
-                inbox.close_events(connection, {event.id: why for event in culprits})
-            read = Findings(taken=len(culprits), unreadable=len(culprits))
-        findings += read
-        if not read.taken:
-            break
-    return findings
-
-
 @again_while_busy
-def _drain_some(ledger: Ledger, most: int = _EVENTS_PER_TRANSACTION) -> Findings:
+def _drain_some(ledger: Ledger, *, singly: bool = False) -> Findings:
+    """Read one batch; singly, an event that cannot be put into the ledger is closed with its error."""
     with ledger.writing() as connection:
-        events = inbox.take_events(connection, most)
+        events = inbox.take_events(connection, _EVENTS_PER_TRANSACTION)
         findings = Findings(taken=len(events))
+        if singly:
+            for event in events:
+                findings += _read_or_close(connection, event)
+            return findings
         for provider in {event.provider for event in events}:
-            _read_events(connection, provider, [e for e in events if e.provider == provider], findings)
+            findings += _read_events(connection, provider, [e for e in events if e.provider == provider])
     return findings
 
 
-def _read_events(
-    connection: Connection, provider: str, events: Sequence[inbox.KeptEvent], findings: Findings
-) -> None:
+def _read_or_close(connection: Connection, event: inbox.KeptEvent) -> Findings:
+    # In the transaction that holds the event: looked for again after a rollback, it could be another one.
+    try:
+        with connection.begin_nested():
+            return _read_events(connection, event.provider, [event])
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001  # kept with the event
+        inbox.close_events(connection, {event.id: f"it cannot be put into the ledger: {type(error).__name__}"})
+        return Findings(unreadable=1)
+
+
+def _read_events(connection: Connection, provider: str, events: Sequence[inbox.KeptEvent]) -> Findings:
     now = utc_now()
+    findings = Findings()
     closed: dict[int, str | None] = {}
     reports: list[tuple[Report, datetime]] = []
     sources: list[inbox.KeptEvent] = []
@@ -186,6 +182,7 @@ def _read_events(
     findings.waiting += len(put_off)
     inbox.close_events(connection, closed)
     inbox.put_off_events(connection, put_off)
+    return findings
 
 
 def _read_event(provider: str, event: inbox.KeptEvent) -> Sequence[Report]:

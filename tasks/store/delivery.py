@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Select, bindparam, cast, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, cast, select, update
 
 from tasks.messaging.receipts import Standing, merge_all
 from tasks.messaging.reports import StatusReport
@@ -221,6 +221,15 @@ class _Way:
     query: Callable[[FromClause], Select[Any]]
 
 
+def _by_request(wanted: FromClause, is_wanted: ColumnElement[bool]) -> Select[Any]:
+    """The message to an address in the run of a request: it may have gone in a later request by now."""
+    return (
+        select(*wanted.c, _MESSAGE.c.id)
+        .join_from(wanted, _REQUEST, is_wanted)
+        .join(_MESSAGE, (_MESSAGE.c.run_id == _REQUEST.c.run_id) & (_MESSAGE.c.address == wanted.c.address))
+    )
+
+
 _WAYS = (
     _Way(
         ("reference",),
@@ -232,20 +241,12 @@ _WAYS = (
     _Way(
         ("ticket", "address"),
         lambda report: (report.ticket, report.address),
-        lambda wanted: (
-            select(wanted.c.ticket, wanted.c.address, _MESSAGE.c.id)
-            .join_from(wanted, _REQUEST, _REQUEST.c.ticket == wanted.c.ticket)
-            .join(_MESSAGE, (_MESSAGE.c.run_id == _REQUEST.c.run_id) & (_MESSAGE.c.address == wanted.c.address))
-        ),
+        lambda wanted: _by_request(wanted, _REQUEST.c.ticket == wanted.c.ticket),
     ),
     _Way(
         ("request", "address"),
         lambda report: (report.request_reference, report.address),
-        lambda wanted: (
-            select(wanted.c.request, wanted.c.address, _MESSAGE.c.id)
-            .join_from(wanted, _REQUEST, _REQUEST.c.reference == wanted.c.request)
-            .join(_MESSAGE, (_MESSAGE.c.run_id == _REQUEST.c.run_id) & (_MESSAGE.c.address == wanted.c.address))
-        ),
+        lambda wanted: _by_request(wanted, _REQUEST.c.reference == wanted.c.request),
     ),
     _Way(
         ("id",),

@@ -95,6 +95,7 @@ def test_callbacks_without_the_name_of_the_list_wait_until_the_ticket_is_known(
     assert statuses_by_address(ledger) == truth_by_address(sandbox, "octopush")
 
 
+@BOTH_DATABASES
 def test_an_event_that_cannot_be_put_into_the_ledger_keeps_no_other_one_waiting(
     sandbox, calling_octopush, campaign, ledger
 ):
