@@ -38,6 +38,15 @@ class RunState(StrEnum):
     """Every message is in a final state."""
 
 
+class RunControl(StrEnum):
+    """What an operator decided about a run. Every process that sends it obeys within seconds."""
+
+    PAUSE = "pause"
+    """Nothing of it is handed over until it is resumed."""
+    CANCEL = "cancel"
+    """Nothing of it is ever handed over any more."""
+
+
 class ChunkState(StrEnum):
     """Where a chunk stands."""
 
@@ -93,8 +102,13 @@ class CampaignRun(SQLModel, table=True):
     source_sha256: str = Field(max_length=64, description="Of the contact file's bytes.")
     created_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    owner: str | None = Field(default=None, max_length=200, description="host:pid:nonce of the sending process.")
+    owner: str | None = Field(
+        default=None, max_length=200, description="host:pid:nonce of the process that leads the sending."
+    )
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    control: RunControl | None = Field(default=None, sa_type=Word(RunControl), description="Pause or cancel it.")
+    control_by: str | None = Field(default=None, max_length=200, description="Who decided that.")
+    control_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = Field(default=None, description="Why it stopped.")
 
 
@@ -106,8 +120,11 @@ class Chunk(SQLModel, table=True):
     state: ChunkState = Field(sa_type=Word(ChunkState))
     size: int
     handled: int = Field(default=0, description="Messages with a recorded outcome: what the progress bar shows.")
-    claimed_by: str | None = Field(default=None, max_length=200)
+    claimed_by: str | None = Field(default=None, max_length=200, description="host:pid:nonce of its sender.")
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lease_until: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="Its sender counts as dead after this."
+    )
     attempts: int = 0
     provider_ticket: str | None = Field(default=None, description="Tickets of its requests, separated by spaces.")
     error: str | None = None
