@@ -3,6 +3,7 @@
 What is wrong in it is said for people: which key, what stands there, what to write instead.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -14,11 +15,13 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    SecretStr,
     ValidationError,
     create_model,
     model_validator,
 )
 
+from tasks.contacts.addresses import tidy_address
 from tasks.contacts.audience import Audience
 from tasks.identity import RunIdentity
 from tasks.messaging.content import Content, Media, ProviderTemplate
@@ -246,6 +249,28 @@ def read_campaign(path: str | Path, **overrides: Any) -> Campaign:
     if not isinstance(document, dict):
         raise CampaignError(str(path), ["is not a campaign: it should begin with `name: ...`"])
     return parse_campaign({**document, **overrides}, where=str(path))
+
+
+def parse_addresses(only: Sequence[SecretStr]) -> frozenset[str]:
+    """Phone numbers with their country code, or e-mail addresses, in the form of the ledger.
+
+    Raises:
+        CampaignError: One of them is neither; or Prefect kept asterisks instead of them.
+    """
+    addresses = set()
+    for place, secret in enumerate(only, 1):
+        text = secret.get_secret_value().strip()
+        if text and not text.strip("*"):
+            raise CampaignError(
+                "only", ["Prefect does not keep addresses: give them on the command line or in Python"]
+            )
+        address = tidy_address(text, is_email="@" in text)
+        if address is None:
+            raise CampaignError(
+                "only", [f"address {place} is no phone number with a country code (+1...) and no e-mail address"]
+            )
+        addresses.add(address)
+    return frozenset(addresses)
 
 
 def parse_campaign(document: dict[str, Any], *, where: str = "campaign") -> Campaign:

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from flows.named_runs import find_runs
 from flows.parameters import CampaignError, Duration
-from flows.reconcile_deliveries import Reconciliation, find_runs, reconcile_deliveries
+from flows.reconcile_deliveries import Reconciliation, reconcile_deliveries
 from flows.send_campaign import NOT_WELL
 from flows.sync_opt_outs import SyncedOptOuts, sync_opt_outs
 from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_logs

@@ -19,6 +19,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
+from flows.named_runs import find_runs
 from flows.parameters import CampaignError, Duration
 from tasks.closing import UnknownChoice, decide_about_unknown, settle_run
 from tasks.messaging.statuses import MessageStatus
@@ -28,7 +29,7 @@ from tasks.report import publish_report
 from tasks.report_import import ImportedReport, import_report, providers_with_reports
 from tasks.store import runs
 from tasks.store.account import RunAccount
-from tasks.store.runs import FOLLOWED_STATES, RunRecord
+from tasks.store.runs import RunRecord
 from tasks.store.session import Ledger
 
 
@@ -158,39 +159,6 @@ def _ask_in_turns(done: Reconciliation, questions: Sequence[Callable[[], Finding
             if findings.taken and not findings.trouble:
                 left.append(ask)
         questions = left
-
-
-def find_runs(campaign: str | None, run_key: str | None, *, has_decision: bool) -> list[RunRecord]:
-    """The runs that are meant.
-
-    Args:
-        campaign: A campaign's name; None means all runs that are not finished.
-        run_key: One run of it.
-        has_decision: A decision about unknown messages goes with it: that is for one run, the only one that is
-            named, or the only one of those named that has any.
-
-    Raises:
-        CampaignError: There is none; or more than one that a decision could be for.
-    """
-    with Ledger() as ledger, ledger.reading() as connection:
-        if campaign is None:
-            followed = runs.list_runs(connection, states=FOLLOWED_STATES)
-        else:
-            followed = runs.list_runs(connection, name=campaign, run_key=run_key)
-        if has_decision and len(followed) > 1:
-            followed = [
-                run for run in followed if runs.count_statuses(connection, run.id).get(MessageStatus.UNKNOWN)
-            ]
-    wanted = campaign or "" if run_key is None else f"{campaign}/{run_key}"
-    if campaign is not None and not followed:
-        raise CampaignError(f"campaign {wanted}", ["the ledger has no such run; check its name and its run key"])
-    if has_decision and (campaign is None or len(followed) != 1):
-        keys = ", ".join(run.key for run in followed) or "none"
-        raise CampaignError(
-            f"campaign {wanted}",
-            [f"unknown: decide about one run at a time, by campaign and run_key; with unknown messages: {keys}"],
-        )
-    return followed
 
 
 def _report_provider(followed: list[RunRecord], report: str) -> str:

@@ -5,26 +5,31 @@ From the command line `python -m flows.send_campaign data/campaigns/NAME.yaml`; 
 """
 
 import sys
+from contextlib import ExitStack, suppress
 from tempfile import TemporaryDirectory
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
-from pydantic import Field
+from prefect.states import Cancelled, Completed
+from pydantic import Field, SecretStr
 
-from flows.parameters import Campaign, CampaignError
+from flows.hand_over_chunks import helpers
+from flows.parameters import Campaign, CampaignError, parse_addresses
 from tasks.blocks import load_credentials
-from tasks.dispatch import hand_over_run
+from tasks.dispatch import EVERYTHING, Portion, lead_sending
+from tasks.flow_run_watch import watching_flow_run
 from tasks.messaging.statuses import MessageStatus
 from tasks.ownership import owned_run
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan, plan_run
 from tasks.prepare import check_audience, prepare_audience, refresh_suppressions
-from tasks.report import publish_plan, publish_report
+from tasks.report import count_run, publish_plan, publish_report
 from tasks.resume import find_run_to_resume
+from tasks.run_control import is_cancelled
 from tasks.stopping import stopping_on_sigterm
 from tasks.store import runs
 from tasks.store.account import RunAccount
+from tasks.store.session import LedgerError
 
 NOT_WELL = (MessageStatus.FAILED, MessageStatus.REJECTED, MessageStatus.UNKNOWN, MessageStatus.PLANNED)
 """Statuses that make a run `PartlySent` instead of `Completed`."""
@@ -57,6 +62,9 @@ def send_campaign(
     dry_run: bool = False,
     approve: str | None = None,
     chunk_size: Annotated[int, Field(ge=1)] = DEFAULT_CHUNK_SIZE,
+    workers: Annotated[int, Field(ge=1, le=64)] = 1,
+    limit: Annotated[int, Field(ge=1)] | None = None,
+    only: list[SecretStr] | None = None,
 ) -> RunAccount | Plan:
     """Send a campaign, or resume it where it stopped.
 
@@ -65,35 +73,41 @@ def send_campaign(
         dry_run: Only say what would be sent.
         approve: The digest of a dry run; refuse if anything changed since.
         chunk_size: Most messages that one task run hands over.
+        workers: Processes that hand chunks over at once. From a deployment the further ones are runs of the
+            deployment `hand-over-chunks`, on whichever machines its work pool has.
+        limit: Hand over at most so many messages now; without it, the same campaign goes on with the rest.
+        only: Hand over now only what goes to these addresses. From Python and the command line: Prefect does not
+            keep the addresses, so a deployment does not get them.
 
     Returns:
-        The account of the run; in a dry run, the plan. The final state is `Completed`, or `PartlySent` when some
-        messages were refused, are unknown, or are held.
+        The account of the run; in a dry run, the plan. The final state is `Completed`; `PartlySent` when some
+        messages were refused, are unknown, or are held; or `SentElsewhere` when another process is sending it.
+        `Cancelled` when it was cancelled in Prefect, or the campaign was: Prefect raises that as `CancelledRun`.
 
     Raises:
-        RunStopped: No credit, credentials refused, or the provider is down: the rest is planned.
+        RunStopped: No credit, credentials refused, the provider is down, or it was paused: the rest is planned.
+        RunHeldBack: It had been paused or cancelled before.
         CampaignError, CampaignChanged, NotApproved: And the errors of its files: refused, nothing was sent.
     """
+    portion = Portion(limit, None if only is None else parse_addresses(only))
     run = check_campaign(campaign, needs_credentials=not dry_run)
     identity = campaign.identity
     if run is not None and not dry_run:
         _check_approval(approve, run.digest)
         refresh_suppressions(run.key, campaign.content.channel, campaign.audience)
-        return _hand_over(run.id)
+        return _hand_over(run, workers, portion)
     with TemporaryDirectory(prefix="rollcall-") as directory:
         prepared = prepare_audience(identity, campaign.audience, directory)
         _refuse(campaign, campaign.find_problems(countries=frozenset(prepared.countries)))
         if dry_run:
             return publish_plan(identity, prepared, chunk_size, None if run is None else run.created_at)
         _check_approval(approve, prepared.digest)
-        try:
-            run_id = plan_run(identity, prepared, chunk_size)
-        except runs.RunExists:  # another process was quicker; it is told apart from a changed campaign here
-            run = find_run_to_resume(identity, campaign.audience.path)
-            if run is None:
-                raise
-            run_id = run.id
-    return _hand_over(run_id)
+        with suppress(runs.RunExists):  # another process was quicker; what it planned is compared below
+            plan_run(identity, prepared, chunk_size)
+    run = find_run_to_resume(identity, campaign.audience.path)
+    if run is None:
+        raise LedgerError(f"the run {campaign.name}/{campaign.run_key} was planned, and is not in the ledger")
+    return _hand_over(run, workers, portion)
 
 
 def check_campaign(campaign: Campaign, *, needs_credentials: bool) -> runs.RunRecord | None:
@@ -124,20 +138,45 @@ def _check_approval(approved: str | None, digest: str) -> None:
         )
 
 
-def _hand_over(run_id: int) -> RunAccount:
-    with owned_run(run_id) as ownership, stopping_on_sigterm():
-        ownership.error = hand_over_run(run_id, ownership.owner)
-    account = publish_report(run_id, ownership.handed_over_before)
-    if ownership.error is not None:
-        raise RunStopped(ownership.error, account)
+def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccount:
+    if portion != EVERYTHING:
+        workers = 1  # a limit is for all of them together
+    try:
+        stopped, cancelled, handed_over_before = _lead(run, workers, portion)
+    except runs.RunBusy as busy:
+        account = count_run(run.id, sent_by=str(busy))
+        return _end_in(Completed(name="SentElsewhere", message=str(busy), data=account))
+    account = publish_report(run.id, handed_over_before)
+    if cancelled:
+        return _end_in(Cancelled(message=stopped))
+    if stopped is not None:
+        raise RunStopped(stopped, account)
     if any(account.statuses.get(status) for status in NOT_WELL):
-        final: State[RunAccount] = Completed(
-            name="PartlySent", message=f"{account.key}: some messages need attention", data=account
-        )
-    else:
-        final = Completed(message=f"{account.key}: {account.handed_over} messages handed over", data=account)
+        message = f"{account.key}: some messages need attention"
+        return _end_in(Completed(name="PartlySent", message=message, data=account))
+    return _end_in(Completed(message=f"{account.key}: {account.handed_over} messages handed over", data=account))
+
+
+def _lead(run: runs.RunRecord, workers: int, portion: Portion) -> tuple[str | None, bool, int]:
+    """Send a run until nothing is left, or something stops it.
+
+    Returns:
+        Why it stopped, if it did; whether that was because it was cancelled; and what had been handed over before.
+    """
+    with ExitStack() as after_giving_back, owned_run(run.id) as ownership, stopping_on_sigterm():
+        after_giving_back.enter_context(helpers(run, workers - 1))
+        with watching_flow_run(run.id, ownership.owner) as watch:
+            stopped = lead_sending(run.id, ownership.owner, portion)
+            while stopped is not None and watch.wait_while_paused():
+                stopped = lead_sending(run.id, ownership.owner, portion)
+        ownership.error = stopped
+    cancelled = watch.is_cancelled or is_cancelled(run.id)
+    return stopped, cancelled, ownership.handed_over_before
+
+
+def _end_in(state: State[Any]) -> RunAccount:
     # A flow that returns a state ends in it, and its caller gets the state's data.
-    return cast("RunAccount", final)
+    return cast("RunAccount", state)
 
 
 if __name__ == "__main__":

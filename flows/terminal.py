@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from enum import IntEnum
 from types import FrameType
 
-from prefect.exceptions import TerminationSignal
+from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.logging.handlers import PrefectConsoleHandler
+from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from flows.named_runs import find_run
 from flows.parameters import CampaignError, read_campaign
 from flows.send_campaign import NOT_WELL, NotApproved, RunStopped, check_campaign, send_campaign
 from tasks.contacts.columns import ColumnError
@@ -25,13 +27,15 @@ from tasks.datasets.readers import DatasetError
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.templates import TemplateError
 from tasks.operator_commands import settle_commands
+from tasks.ownership import RunNotLed
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
-from tasks.report import STATUS_MEANINGS, describe_content, say_if_planned, say_what_was_done
+from tasks.report import STATUS_MEANINGS, count_run, describe_content, say_if_planned, say_what_was_done
 from tasks.resume import CampaignChanged
 from tasks.stopping import allow_sending, request_stop
 from tasks.store import runs
 from tasks.store.account import RunAccount
+from tasks.store.control import ControlRefused
 from tasks.store.session import Ledger, LedgerError
 
 
@@ -53,11 +57,13 @@ REFUSALS = (
     CampaignError,
     ColumnError,
     ConfigurationError,
+    ControlRefused,
     DatasetError,
     LedgerError,
     NotApproved,
+    RunNotLed,
     TemplateError,
-    runs.RunBusy,
+    runs.RunHeldBack,
 )
 """Errors that mean: nothing was sent by this command."""
 
@@ -257,6 +263,16 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
         metavar="N",
         help="messages per task run (%(default)s)",
     )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that hand chunks over at once (%(default)s)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="hand over at most N messages now, the rest later")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="ADDRESS",
+        help="hand over now only what goes to this number (+1...) or e-mail address of the list; may be repeated",
+    )
     parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
     options = parser.parse_args(arguments)
     console = Console()
@@ -270,13 +286,25 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
         started = time.monotonic()
         with stopping_on_signals(console), progress_of(runs.run_key_of(campaign.name, campaign.run_key), console):
             start_out_of_reach_of_ctrl_c()
-            result = send_campaign(
-                campaign, dry_run=options.dry_run, approve=options.approve, chunk_size=options.chunk_size
-            )
+            try:
+                result = send_campaign(
+                    campaign,
+                    dry_run=options.dry_run,
+                    approve=options.approve,
+                    chunk_size=options.chunk_size,
+                    workers=options.workers,
+                    limit=options.limit,
+                    only=None if options.only is None else [SecretStr(address) for address in options.only],
+                )
+            except CancelledRun as cancelled:
+                run = find_run(campaign.name, campaign.run_key)
+                raise RunStopped(str(cancelled), count_run(run.id)) from None
         if isinstance(result, Plan):
             show_plan(result, console)
             return ExitCode.DONE
         show_account(result, console)
+        if result.sent_by:
+            return ExitCode.DONE
         console.print(f"{time.monotonic() - started:.1f} s")
         return ExitCode.ATTENTION if any(map(result.statuses.get, NOT_WELL)) else ExitCode.DONE
 

@@ -1,5 +1,8 @@
-"""Handing a run over to its provider: one Prefect task run per chunk."""
+"""Handing a run over to its provider: every process that sends it takes chunk after chunk, one task run each."""
 
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import Task, task
@@ -8,14 +11,17 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from tasks.connection import connect
 from tasks.credit import check_credit
+from tasks.ownership import why_stop
 from tasks.patience import read_patience
 from tasks.providers.errors import ConfigurationError
 from tasks.requests import shape_requests
 from tasks.running import run_to_end
-from tasks.sender import ChunkReport, ChunkSender
+from tasks.sender import ChunkReport, ChunkSender, again_while_away
 from tasks.stopping import is_stop_requested
-from tasks.store import outbox, runs
+from tasks.store import chunks, outbox, runs
 from tasks.store.session import Ledger, LedgerError
+
+_LOOK_SECONDS = 0.3
 
 
 class ChunkNotHandedOver(Exception):
@@ -27,6 +33,27 @@ class ChunkNotHandedOver(Exception):
 
     def __str__(self) -> str:
         return self.report.stop_message or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The part of a run that is handed over for now; the rest stays `planned`.
+
+    Attributes:
+        limit: At most so many messages; None means all.
+        addresses: Only to these (E.164 or e-mail, as in the ledger); None means everybody.
+    """
+
+    limit: int | None = None
+    addresses: frozenset[str] | None = None
+
+    def __repr__(self) -> str:
+        """Without the addresses: Prefect shows task parameters."""
+        who = "everybody" if self.addresses is None else f"{len(self.addresses)} addresses"
+        return f"Portion(limit={self.limit}, to {who})"
+
+
+EVERYTHING = Portion()
 
 
 def _provider_may_come_back(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -43,7 +70,7 @@ def _provider_may_come_back(_task: Task[Any, Any], _run: TaskRun, state: State[A
     retry_jitter_factor=0.5,
     retry_condition_fn=_provider_may_come_back,
 )
-def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
+def hand_over_chunk(run_id: int, chunk_id: int, owner: str, portion: Portion = EVERYTHING) -> ChunkReport:
     """Hand over what is left of one chunk.
 
     Requests that surely were not sent are retried by the provider's HTTP client; a chunk that still could not be
@@ -52,8 +79,9 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
 
     Args:
         run_id: The run.
-        chunk_id: One of its chunks.
-        owner: The process that sends the run, as the ledger names it.
+        chunk_id: One of its chunks, taken by this process, or free.
+        owner: This process, as the ledger names it.
+        portion: What of it is handed over.
 
     Raises:
         ChunkNotHandedOver: The provider is down or asks to wait.
@@ -61,53 +89,109 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str) -> ChunkReport:
     report = ChunkReport(chunk_id)
     with Ledger() as ledger:
         with ledger.writing() as connection:
-            if not outbox.claim_chunk(connection, chunk_id, owner):
+            if not chunks.claim_chunk(connection, chunk_id, owner):
                 return report
-            runs.renew_lease(connection, run_id, owner)
-        with ledger.reading() as connection:
-            run = runs.get_run(connection, run_id)
-            messages = outbox.planned_messages(connection, chunk_id)
         try:
+            with ledger.reading() as connection:
+                run = runs.get_run(connection, run_id)
+                messages = outbox.planned_messages(
+                    connection, chunk_id, addresses=portion.addresses, limit=portion.limit
+                )
             connected = connect(ledger, run)
             requests = shape_requests(run.token, messages, connected.texts, connected.capabilities)
             sender = ChunkSender(ledger, run, owner, connected=connected, report=report)
             run_to_end(lambda: sender.send_all(requests))
         finally:
-            with ledger.writing() as connection:
-                outbox.release_chunk(connection, chunk_id, owner, error=report.stop_message or report.first_error)
+            _release(ledger, chunk_id, owner, report.stop_message or report.first_error)
     if report.may_be_retried:
         raise ChunkNotHandedOver(report)
     return report
 
 
-def hand_over_run(run_id: int, owner: str) -> str | None:
-    """Hand over every chunk of a run that has something left, one task run each.
+@again_while_away
+def _release(ledger: Ledger, chunk_id: int, owner: str, error: str | None) -> None:
+    with ledger.writing() as connection:
+        chunks.release_chunk(connection, chunk_id, owner, error=error)
 
-    One chunk at a time: its requests alone fill what the provider allows in flight, and after a chunk that
-    could not be handed over no other one is tried.
+
+def lead_sending(run_id: int, owner: str, portion: Portion = EVERYTHING) -> str | None:
+    """Hand over a run, and wait for the processes that help.
+
+    What a helper leaves behind, because it died or was stopped, is taken up here.
 
     Args:
-        run_id: A run that this process owns.
+        run_id: A run that this process leads.
         owner: This process, as the ledger names it.
+        portion: What is handed over for now.
 
     Returns:
-        Why it stopped, for a person; None when nothing is left.
+        Why it stopped, for a person; None when nothing is left, or nothing of the portion.
     """
-    with Ledger() as ledger, ledger.reading() as connection:
-        chunk_ids = outbox.open_chunks(connection, run_id)
-    if chunk_ids and (objection := check_credit(run_id)):
-        return objection
+    with Ledger() as ledger:
+        with ledger.reading() as connection:
+            has_work = chunks.has_chunks_to_take(connection, run_id)
+        if has_work and (objection := check_credit(run_id)):
+            return objection
+        while True:
+            if stopped := hand_over_free_chunks(run_id, owner, portion):
+                return stopped
+            with ledger.writing() as connection:
+                chunks.settle_abandoned(connection, run_id)
+                at_work = set(chunks.chunks_at_work(connection, run_id).values()) - {owner}
+                held_back = runs.read_standing(connection, run_id).held_back
+            if held_back or not at_work or portion != EVERYTHING:
+                return held_back
+            time.sleep(_LOOK_SECONDS)
+
+
+def hand_over_free_chunks(run_id: int, owner: str, portion: Portion = EVERYTHING) -> str | None:
+    """Take chunk after chunk of a run and hand each over, one task run each, until none is free.
+
+    One chunk at a time: its requests alone fill what the provider allows in flight, and after a chunk that could
+    not be handed over no other one is tried.
+
+    Args:
+        run_id: The run.
+        owner: This process, as the ledger names it.
+        portion: What is handed over for now.
+
+    Returns:
+        Why it stopped, for a person; None when nothing is left to take.
+    """
     patience = read_patience()
     patient_task = hand_over_chunk.with_options(
         retries=patience.chunk_retries, retry_delay_seconds=patience.chunk_retry_seconds
     )
-    for chunk_id in chunk_ids:
-        try:
-            report = patient_task(run_id, chunk_id, owner)
-        except ChunkNotHandedOver as error:
-            report = error.report
-        except (LedgerError, ConfigurationError) as error:  # not a refusal: something may have been sent by now
-            return str(error)
-        if report.stop_message is not None:
-            return report.stop_message
+    tried: set[int] = set()
+    left = portion.limit
+    with Ledger() as ledger:
+        while left is None or left > 0:
+            if is_stop_requested():
+                return "stopped on request"
+            if stop := why_stop(owner):
+                return stop.message
+            chunk_id = _take(ledger, run_id, owner, tried, portion.addresses)
+            if chunk_id is None:
+                return None
+            tried.add(chunk_id)  # once in a turn: what is left of it then is left for the next one
+            try:
+                report = patient_task(run_id, chunk_id, owner, Portion(left, portion.addresses))
+            except ChunkNotHandedOver as error:
+                report = error.report
+            except (LedgerError, ConfigurationError) as error:  # not a refusal: something may have been sent
+                return str(error)
+            finally:  # Prefect may have failed before the task began
+                _release(ledger, chunk_id, owner, None)
+            if report.stop_message is not None:
+                return report.stop_message
+            if left is not None:
+                left -= report.handed_over
     return None
+
+
+@again_while_away
+def _take(
+    ledger: Ledger, run_id: int, owner: str, tried: Collection[int], addresses: Collection[str] | None
+) -> int | None:
+    with ledger.writing() as connection:
+        return chunks.take_chunk(connection, run_id, owner, without=tried, addresses=addresses)

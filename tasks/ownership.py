@@ -1,24 +1,28 @@
-"""Being the one process that sends a run, from taking it to giving it back."""
+"""Being one of the processes that send a run: the one that leads it, or one that helps."""
 
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tasks.store import runs
+from tasks.store import chunks, leases, runs
 from tasks.store.session import Ledger
+from tasks.store.tables import RunState
 
 log = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 1.0
+_HEARTBEAT_SECONDS = leases.LEASE.total_seconds() / 4
 _LEAST_LEASE_LEFT_SECONDS = 15.0
-_renewed_at: dict[str, float] = {}
-"""When the lease of each run that this process owns was last renewed, by owner, on the clock of `_uptime`."""
+_LONGEST_WAIT_FOR_HELPERS_SECONDS = 30.0
 
-_HEARTBEAT_SECONDS = runs.LEASE.total_seconds() / 4
+
+class RunNotLed(Exception):
+    """Nobody leads the sending of this run, so there is nothing to help with."""
 
 
 @dataclass(slots=True)
@@ -38,61 +42,161 @@ class Ownership:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why nothing more may be sent: a word, and the same for people."""
+
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class _Tenure:
+    """What this process knows of its right to send.
+
+    Attributes:
+        renewed_at: When its lease was last renewed, on the clock of `_uptime`.
+        told: Why the ledger wants it to stop.
+        asked: Why somebody in this process does.
+    """
+
+    run_id: int
+    owner: str
+    judge: Callable[[runs.Standing, str], Stop | None]
+    renewed_at: float
+    told: Stop | None = None
+    asked: Stop | None = None
+
+
+_tenures: dict[str, _Tenure] = {}
+"""By owner. Task runs get the owner's name, and look here."""
+
+
 @contextmanager
 def owned_run(run_id: int) -> Iterator[Ownership]:
-    """Take a run, keep it while the block runs, and give it back in the state that its messages are in.
+    """Lead the sending of a run while the block runs, and give it back in the state that its messages are in.
 
     Raises:
-        RunBusy: Another process is sending it.
+        RunBusy: Another process leads it.
+        RunHeldBack: It is paused or cancelled.
     """
-    ownership = Ownership(runs.process_name())
+    ownership = Ownership(leases.process_name())
     with Ledger() as ledger:
+        before = _uptime()
         with ledger.writing() as connection:
-            _renewed_at[ownership.owner] = _uptime()
             runs.acquire_run(connection, run_id, ownership.owner)
-            ownership.abandoned = runs.settle_abandoned(connection, run_id)
+            ownership.abandoned = chunks.settle_abandoned(connection, run_id)
             counts = runs.count_statuses(connection, run_id)
             ownership.handed_over_before = sum(n for status, n in counts.items() if status.is_handed_over)
-        given_back = threading.Event()
-        heartbeat = threading.Thread(
-            target=_keep_lease, args=(ledger, run_id, ownership.owner, given_back), name="run lease", daemon=True
-        )
-        heartbeat.start()
         try:
-            yield ownership
+            with _kept(ledger, _Tenure(run_id, ownership.owner, _stops_leader, before)):
+                yield ownership
         except BaseException as error:
             ownership.error = ownership.error or type(error).__name__
             raise
         finally:
-            given_back.set()
-            heartbeat.join()
-            _renewed_at.pop(ownership.owner, None)
+            _wait_for_helpers(ledger, run_id, ownership.owner)
             with ledger.writing() as connection:
+                chunks.settle_abandoned(connection, run_id)
                 runs.release_run(connection, run_id, ownership.owner, error=ownership.error)
 
 
-def _keep_lease(ledger: Ledger, run_id: int, owner: str, given_back: threading.Event) -> None:
-    while not given_back.wait(_HEARTBEAT_SECONDS):
+def _wait_for_helpers(ledger: Ledger, run_id: int, owner: str) -> None:
+    """Let the processes that help stop, and give them time to record what they have in flight."""
+    with ledger.writing() as connection:
+        runs.stop_run(connection, run_id, owner)
+    give_up_at = time.monotonic() + _LONGEST_WAIT_FOR_HELPERS_SECONDS
+    while time.monotonic() < give_up_at:
+        with ledger.reading() as connection:
+            if not set(chunks.chunks_at_work(connection, run_id).values()) - {owner}:
+                return
+        time.sleep(_LOOK_SECONDS / 4)
+
+
+@contextmanager
+def joined_run(run_id: int) -> Iterator[str]:
+    """Help to send a run that another process leads, while the block runs; yields our name in the ledger.
+
+    Raises:
+        RunNotLed: Nobody leads it.
+    """
+    owner = leases.process_name()
+    with Ledger() as ledger:
+        before = _uptime()
+        with ledger.reading() as connection:
+            stop = _stops_helper(runs.read_standing(connection, run_id), owner)
+            key = runs.get_run(connection, run_id).key
+        if stop is not None:
+            raise RunNotLed(f"{key} is not being sent: {stop.message}")
+        with _kept(ledger, _Tenure(run_id, owner, _stops_helper, before)):
+            yield owner
+
+
+@contextmanager
+def _kept(ledger: Ledger, tenure: _Tenure) -> Iterator[None]:
+    _tenures[tenure.owner] = tenure
+    given_back = threading.Event()
+    heartbeat = threading.Thread(target=_keep, args=(ledger, tenure, given_back), name="run lease", daemon=True)
+    heartbeat.start()
+    try:
+        yield
+    finally:
+        given_back.set()
+        heartbeat.join()
+        del _tenures[tenure.owner]
+
+
+def _keep(ledger: Ledger, tenure: _Tenure, given_back: threading.Event) -> None:
+    while not given_back.wait(_LOOK_SECONDS):
         before = _uptime()  # not afterwards: the lease begins when the database is asked, not when it answers
         try:
-            with ledger.writing() as connection:
-                if runs.renew_lease(connection, run_id, owner):
-                    _renewed_at[owner] = before
-        except SQLAlchemyError as error:  # the next beat may get through; whoever records notices a lost run
-            log.warning("no sign of life could be given for run %s: %s", run_id, type(error).__name__)
+            with ledger.reading() as connection:
+                tenure.told = tenure.judge(runs.read_standing(connection, tenure.run_id), tenure.owner)
+            if before - tenure.renewed_at >= _HEARTBEAT_SECONDS:
+                with ledger.writing() as connection:
+                    leases.renew(connection, tenure.run_id, tenure.owner)
+                tenure.renewed_at = before
+        except SQLAlchemyError as error:  # the next beat may get through; each claim looks again by itself
+            log.warning("no sign of life could be given for run %s: %s", tenure.run_id, type(error).__name__)
 
 
-def may_still_send(owner: str) -> bool:
-    """Whether the lease of a run that this process owns surely has not run out.
+def _stops_leader(standing: runs.Standing, owner: str) -> Stop | None:
+    if standing.held_back is not None:
+        return Stop("held_back", standing.held_back)
+    if standing.leader != owner:
+        return Stop("taken_over", "another process took this run over, because this one seemed dead")
+    return None
 
-    Asked before every request. A process that was stalled (stopped, swapped out, asleep) may have been taken for
-    dead meanwhile: its messages are `unknown` then, a provider that was asked may have said that it does not have
-    them, and they may be on their way through another process. So it must not send what it had claimed before.
+
+def _stops_helper(standing: runs.Standing, _owner: str) -> Stop | None:
+    if standing.held_back is not None:
+        return Stop("held_back", standing.held_back)
+    if standing.leader is None:
+        return Stop("not_led", "no living process leads it")
+    if standing.state is not RunState.SENDING:
+        return Stop("not_led", "the process that leads it is stopping")
+    return None
+
+
+def ask_to_stop(owner: str, stop: Stop) -> None:
+    """Let one of the senders of this process stop before its next request. What is in flight is waited for."""
+    if tenure := _tenures.get(owner):
+        tenure.asked = stop
+
+
+def why_stop(owner: str) -> Stop | None:
+    """Why this process must send nothing more of the run; None while it may. Asked before every request.
+
+    A process that was stalled (stopped, swapped out, asleep) may have been taken for dead meanwhile: its messages
+    are `unknown` then, a provider that was asked may have said that it does not have them, and they may be on
+    their way through another process. So it must not send what it had claimed before.
     """
-    renewed_at = _renewed_at.get(owner)
-    if renewed_at is None:
-        return True  # owned by another process, which started this one and watches the lease
-    return _uptime() - renewed_at < runs.LEASE.total_seconds() - _LEAST_LEASE_LEFT_SECONDS
+    tenure = _tenures.get(owner)
+    if tenure is None:
+        return None  # its chunk's lease is watched by nobody here; each claim looks again by itself
+    if _uptime() - tenure.renewed_at >= leases.LEASE.total_seconds() - _LEAST_LEASE_LEFT_SECONDS:
+        return Stop("stalled", "this process stood still for so long that the run may have been taken over")
+    return tenure.asked or tenure.told
 
 
 def _uptime() -> float:

@@ -40,6 +40,7 @@ __all__ = [
     "ReportFiles",
     "account_as_markdown",
     "count_and_write",
+    "count_run",
     "describe_content",
     "plan_as_markdown",
     "publish_plan",
@@ -80,6 +81,12 @@ def publish_report(run_id: int, handed_over_before: int | None = None) -> RunAcc
         description=f"Account of {account.key} through {account.provider}",
     )
     return account
+
+
+def count_run(run_id: int, *, sent_by: str | None = None) -> RunAccount:
+    """The account of a run as it stands, without writing its report."""
+    with Ledger() as ledger, reading_one_instant(ledger) as connection:
+        return replace(read_account(connection, run_id), sent_by=sent_by)
 
 
 def count_and_write(run_id: int, handed_over_before: int | None = None) -> RunAccount:
@@ -179,6 +186,8 @@ def publish_plan(
 def say_what_was_done(account: RunAccount) -> list[str]:
     """What this command did, and what is special about the run; plain sentences."""
     sentences = []
+    if account.sent_by:
+        sentences.append(f"{account.sent_by}. This command sent nothing.")
     if account.is_simulated:
         sentences.append("Test mode: the provider only pretended, and nobody got a message.")
     if account.handed_over_before:

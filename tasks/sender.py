@@ -18,18 +18,28 @@ from tasks.breaker import Breaker
 from tasks.connection import RunConnection
 from tasks.contacts.addresses import reachable_address
 from tasks.messaging.statuses import MessageStatus
-from tasks.ownership import may_still_send
+from tasks.ownership import why_stop
 from tasks.providers.base import Batch, OutboundMessage, SendOutcome
 from tasks.providers.errors import OutcomeUnknown, ProviderError, RequestRejected
 from tasks.requests import PlannedRequest
 from tasks.stopping import is_stop_requested
-from tasks.store import outbox, runs
+from tasks.store import chunks, outbox, runs
 from tasks.store.outbox import PlannedMessage, RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.session import Ledger
 from tasks.store.tables import RequestState
 
 _WINDOWS_AT_ONCE = 3
 """While one window claims or records, the others send."""
+
+again_while_away = retry(
+    retry=retry_if_exception_type(OperationalError),
+    wait=wait_random_exponential(multiplier=0.2, max=10),
+    stop=stop_after_delay(180),
+    reraise=True,
+)
+"""For a database that is away, or busy, for a while."""
+
+_TAKEN_OVER = "another process took this chunk over, because this one seemed dead"
 
 
 @dataclass(slots=True)
@@ -54,6 +64,11 @@ class ChunkReport:
     may_be_retried: bool = False
     faults: list[Exception] = field(default_factory=list)
     first_error: str | None = None
+
+    @property
+    def handed_over(self) -> int:
+        """Messages whose request left."""
+        return sum(count for status, count in self.outcomes.items() if status is not MessageStatus.PLANNED)
 
     def stop(self, reason: str, message: str, *, may_be_retried: bool = False) -> None:
         """Let nothing more of the chunk be sent; the first reason counts."""
@@ -97,10 +112,8 @@ class ChunkSender:
         self._provider.use_stop_check(self._is_stopped)
 
     def _is_stopped(self) -> bool:
-        if not may_still_send(self._owner):
-            self._report.stop(
-                "stalled", "this process stood still for so long that the run may have been taken over"
-            )
+        if stop := why_stop(self._owner):
+            self._report.stop(stop.reason, stop.message)
         return self._report.is_stopped()
 
     async def send_all(self, requests: Iterator[PlannedRequest]) -> None:
@@ -126,6 +139,10 @@ class ChunkSender:
     async def _claim_send_record(self, window: Sequence[PlannedRequest]) -> None:
         claim = await asyncio.to_thread(self._claim, window)
         self._report.withdrawn += claim.withdrawn
+        if not claim.is_ours:
+            self._report.stop("taken_over", _TAKEN_OVER)
+        if claim.is_held_back:
+            self._report.stop("held_back", "the run was paused or cancelled")
         ready = [
             (
                 claim.request_ids.get(request.reference),
@@ -146,9 +163,28 @@ class ChunkSender:
         for outcome in outcomes:
             self._report.outcomes[outcome.status] = self._report.outcomes.get(outcome.status, 0) + 1
         if not still_ours:
-            self._report.stop("taken_over", "another process took this run over, because this one seemed dead")
+            self._report.stop("taken_over", _TAKEN_OVER)
 
     def _claim(self, window: Sequence[PlannedRequest]) -> outbox.Claim:
+        try:
+            return self._claim_once(window)
+        except OperationalError:
+            return self._claim_again(window)
+
+    @again_while_away
+    def _claim_again(self, window: Sequence[PlannedRequest]) -> outbox.Claim:
+        # The first attempt may have been committed, and only the answer to that lost. Nothing of it was sent.
+        with self._ledger.writing() as connection:
+            outbox.undo_claim(
+                connection,
+                self._report.chunk_id,
+                self._owner,
+                {message.id: message.attempts for request in window for message in request.messages},
+                [request.reference for request in window if request.is_bulk],
+            )
+        return self._claim_once(window)
+
+    def _claim_once(self, window: Sequence[PlannedRequest]) -> outbox.Claim:
         with self._ledger.writing() as connection:
             return outbox.claim_messages(
                 connection,
@@ -160,21 +196,17 @@ class ChunkSender:
                     for request in window
                     if request.is_bulk
                 ],
+                owner=self._owner,
                 channel=self._run.channel,
                 purpose=self._run.purpose,
             )
 
-    @retry(
-        # A known outcome must not be lost to a database that is away for a while. Recording twice is harmless.
-        retry=retry_if_exception_type(OperationalError),
-        wait=wait_random_exponential(multiplier=0.2, max=10),
-        stop=stop_after_delay(180),
-        reraise=True,
-    )
+    # A known outcome must not be lost to a database that is away for a while. Recording twice is harmless.
+    @again_while_away
     def _record(self, outcomes: Sequence[RecordedOutcome], requests: Sequence[RecordedRequest]) -> bool:
         with self._ledger.writing() as connection:
             outbox.record_outcomes(connection, self._report.chunk_id, outcomes, requests)
-            return runs.renew_lease(connection, self._run.id, self._owner)
+            return chunks.hold_chunk(connection, self._report.chunk_id, self._owner)
 
     async def _send(
         self, request_id: int | None, request: PlannedRequest

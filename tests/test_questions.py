@@ -15,6 +15,7 @@ from tasks.reconcile import Findings
 from tasks.store import outbox, runs
 from tasks.store.outbox import RecordedOutcome
 from tasks.store.tables import Message, utc_now
+from tests.claims import claim
 
 MESSAGE = Message.__table__
 ANN = "+12125550101"
@@ -77,9 +78,7 @@ def two_runs_to_ann(ledger):
             row = {"row_number": 2, "address": ANN, "country": "US", "parts": 1, "variables": None}
             runs.add_messages(connection, run, [row | {"external_code": None, "chunk_id": chunk}])
             [message] = outbox.planned_messages(connection, chunk)
-            outbox.claim_messages(
-                connection, chunk, run.id, [message.id], [], channel=run.channel, purpose=run.purpose
-            )
+            claim(connection, run, chunk, [message.id])
         return run, chunk, message.id
 
     lost, lost_chunk, lost_message = plan("a")

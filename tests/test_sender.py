@@ -22,7 +22,7 @@ from tasks.providers.errors import (
 )
 from tasks.requests import shape_requests
 from tasks.sender import ChunkReport, ChunkSender
-from tasks.store import outbox, runs
+from tasks.store import chunks, leases, outbox, runs
 from tasks.store.session import Ledger
 from tests.scripted_provider import ScriptedProvider
 
@@ -63,13 +63,13 @@ class Sending:
                 for n in range(people)
             ]
             runs.add_messages(connection, self.run, rows)
-            self.owner = runs.process_name()
+            self.owner = leases.process_name()
             runs.acquire_run(connection, self.run.id, self.owner)
 
     def send(self, script):
         provider = ScriptedProvider(script)
         with self.ledger.writing() as connection:
-            outbox.claim_chunk(connection, self.chunk, self.owner)
+            chunks.claim_chunk(connection, self.chunk, self.owner)
             messages = outbox.planned_messages(connection, self.chunk)
         connected = RunConnection(provider, SINGLE, RunTexts(CONTENT))
         report = ChunkReport(self.chunk)
@@ -79,7 +79,7 @@ class Sending:
             asyncio.run(sender.send_all(requests))
         finally:
             with self.ledger.writing() as connection:
-                outbox.release_chunk(connection, self.chunk, self.owner)
+                chunks.release_chunk(connection, self.chunk, self.owner)
         return report, provider
 
     def statuses(self):
@@ -142,7 +142,7 @@ def test_a_run_that_another_process_took_over_is_left_alone(ledger):
         if not taken_over:
             taken_over = True
             with ledger.writing() as connection:
-                connection.execute(text("UPDATE campaign_run SET owner = 'other:1:aa'"))
+                connection.execute(text("UPDATE chunk SET claimed_by = 'other:1:aa'"))
 
     report, provider = sending.send(script)
     assert report.stop_reason == "taken_over"

@@ -89,6 +89,7 @@ class RunAccount:
         unreadable_events: Callbacks of the provider since the run was planned of which nothing could be made, by
             what is wrong with them. Which run they are about cannot be told.
         is_simulated: The provider's own test mode: nobody got a message.
+        sent_by: The other process that is sending the run now; None when this one did, or nobody does.
         handed_over_before: Messages that earlier commands had handed over; None when that is not known.
         report_files: Where the report was written: the page, the excluded rows, the messages not delivered.
         report_problem: Why it could not be written.
@@ -123,6 +124,7 @@ class RunAccount:
     opt_outs: int = 0
     unreadable_events: dict[str, int] = field(default_factory=dict)
     is_simulated: bool = False
+    sent_by: str | None = None
     handed_over_before: int | None = None
     report_files: tuple[str, ...] = ()
     report_problem: str | None = None

@@ -1,26 +1,26 @@
 """The outbox: messages are claimed before a request leaves, and their outcome is recorded after it returns.
 
-Claiming is one UPDATE that only takes messages which are still `planned`, so no two senders ever get the same
-message. Between claiming and recording no transaction is open.
+Claiming is one UPDATE that only takes messages which are still `planned`, of a chunk that is still the sender's,
+so no two senders ever get the same message. Between claiming and recording no transaction is open.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
 
 from tasks.messaging.reports import ConsentReport
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.store.chunks import count_handled, hold_chunk, is_due, may_claim, reopen_chunks
 from tasks.store.consent import record_consent
 from tasks.store.registry import suppression_applies
 from tasks.store.tables import (
     CampaignRun,
     Chunk,
-    ChunkState,
     Contact,
     Message,
     ProviderRequest,
@@ -66,14 +66,18 @@ class Claim:
     """What a claim got.
 
     Attributes:
+        is_ours: Whether the chunk is still the sender's; else nothing was claimed.
+        is_held_back: The run was paused or cancelled; nothing was claimed.
         message_ids: Now `sending`, and ours.
         request_ids: Id in the ledger of each opened request, by reference.
         withdrawn: How many were cancelled because their address was suppressed or disabled since planning.
     """
 
-    message_ids: frozenset[int]
-    request_ids: Mapping[str, int]
-    withdrawn: int
+    message_ids: frozenset[int] = frozenset()
+    request_ids: Mapping[str, int] = field(default_factory=dict)
+    withdrawn: int = 0
+    is_ours: bool = True
+    is_held_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +112,17 @@ class RecordedRequest:
     error: str | None = None
 
 
-def open_chunks(connection: Connection, run_id: int) -> list[int]:
-    """Ids of the chunks of a run that have something to hand over and that nobody works on."""
-    return list(
-        connection.execute(
-            select(_CHUNK.c.id)
-            .where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED)
-            .order_by(_CHUNK.c.id)
-        ).scalars()
-    )
+def planned_messages(
+    connection: Connection, chunk_id: int, *, addresses: Collection[str] | None = None, limit: int | None = None
+) -> list[PlannedMessage]:
+    """The messages of a chunk that may be handed over now, in the order of the file.
 
-
-def claim_chunk(connection: Connection, chunk_id: int, owner: str) -> bool:
-    """Take a chunk; False when somebody else has it or nothing is left in it."""
-    taken = connection.execute(
-        update(_CHUNK)
-        .where(_CHUNK.c.id == chunk_id, _CHUNK.c.state == ChunkState.PLANNED)
-        .values(
-            state=ChunkState.CLAIMED,
-            claimed_by=owner,
-            claimed_at=utc_now(),
-            attempts=_CHUNK.c.attempts + 1,
-            error=None,
-        )
-    )
-    return bool(taken.rowcount)
-
-
-def planned_messages(connection: Connection, chunk_id: int) -> list[PlannedMessage]:
-    """The messages of a chunk that may be handed over now, in the order of the file."""
-    now = utc_now()
+    Args:
+        connection: A transaction.
+        chunk_id: The chunk.
+        addresses: Only to these; None means everybody.
+        limit: The first so many.
+    """
     rows = connection.execute(
         select(
             _MESSAGE.c.id,
@@ -149,12 +134,9 @@ def planned_messages(connection: Connection, chunk_id: int) -> list[PlannedMessa
             _MESSAGE.c.attempts,
             _MESSAGE.c.variables,
         )
-        .where(
-            _MESSAGE.c.chunk_id == chunk_id,
-            _MESSAGE.c.status == MessageStatus.PLANNED,
-            or_(_MESSAGE.c.not_before.is_(None), _MESSAGE.c.not_before <= now),
-        )
+        .where(_MESSAGE.c.chunk_id == chunk_id, is_due(addresses))
         .order_by(_MESSAGE.c.id)
+        .limit(limit)
     ).all()
     return [
         PlannedMessage(
@@ -178,12 +160,14 @@ def claim_messages(
     message_ids: Sequence[int],
     requests: Sequence[RequestToOpen],
     *,
+    owner: str,
     channel: Channel,
     purpose: Purpose,
 ) -> Claim:
     """Commit the intent to send, just before it is sent.
 
-    Consent is checked once more: an address suppressed, or a contact disabled, since planning gets nothing.
+    Consent is checked once more: an address suppressed, or a contact disabled, since planning gets nothing. Nor
+    does anybody in a run that was paused or cancelled meanwhile.
 
     Args:
         connection: A writing transaction, committed by the caller before any request leaves.
@@ -191,9 +175,14 @@ def claim_messages(
         run_id: Its run.
         message_ids: Messages to claim.
         requests: The requests with many recipients that they will go in; empty for one recipient a request.
+        owner: The chunk's sender; nothing is claimed if it is somebody else's by now.
         channel: The run's channel.
         purpose: The run's purpose.
     """
+    if not hold_chunk(connection, chunk_id, owner):
+        return Claim(is_ours=False)
+    if not may_claim(connection, chunk_id):
+        return Claim(is_held_back=True)
     now = utc_now()
     ours = _MESSAGE.c.id.in_(message_ids) & (_MESSAGE.c.status == MessageStatus.PLANNED)
     withdrawn = connection.execute(
@@ -245,8 +234,43 @@ def claim_messages(
             update(_MESSAGE).where(_MESSAGE.c.id.in_(in_request)).values(request_id=request_ids[request.reference])
         )
     if withdrawn:
-        _count_handled(connection, chunk_id, withdrawn)
+        count_handled(connection, chunk_id, withdrawn)
     return Claim(message_ids=claimed, request_ids=request_ids, withdrawn=withdrawn)
+
+
+def undo_claim(
+    connection: Connection, chunk_id: int, owner: str, attempts: Mapping[int, int], references: Sequence[str]
+) -> None:
+    """Take back a claim of which it is not known whether it was committed, because the connection broke.
+
+    Nothing of it was sent: that waits for the commit's answer. Call it before the same is claimed once more.
+
+    Args:
+        connection: A writing transaction.
+        chunk_id: The chunk.
+        owner: Its sender.
+        attempts: For each message, how often it had been claimed before.
+        references: Of the requests with many recipients that it opened.
+    """
+    if not hold_chunk(connection, chunk_id, owner):
+        return
+    opened = select(_REQUEST.c.id).where(
+        _REQUEST.c.chunk_id == chunk_id,
+        _REQUEST.c.reference.in_(references),
+        _REQUEST.c.state == RequestState.OPEN,
+    )
+    request_ids = list(connection.execute(opened).scalars())
+    connection.execute(
+        update(_MESSAGE)
+        .where(
+            _MESSAGE.c.id == bindparam("message_id"),
+            _MESSAGE.c.status == MessageStatus.SENDING,
+            _MESSAGE.c.attempts == bindparam("before") + 1,
+        )
+        .values(status=MessageStatus.PLANNED, attempts=bindparam("before"), request_id=None),
+        [{"message_id": message_id, "before": before} for message_id, before in sorted(attempts.items())],
+    )
+    connection.execute(delete(_REQUEST).where(_REQUEST.c.id.in_(request_ids)))
 
 
 # A receipt may have come before the answer. It must not be undone by it, so the status of what is not open any
@@ -287,6 +311,7 @@ def record_outcomes(
     requests: Iterable[RecordedRequest] = (),
 ) -> None:
     """Record what became of claimed messages and of the requests they went in."""
+    connection.execute(select(_CHUNK.c.id).where(_CHUNK.c.id == chunk_id).with_for_update(key_share=True))
     now = utc_now()
     recorded = list(outcomes)
     rows = [
@@ -305,7 +330,7 @@ def record_outcomes(
     if rows:
         connection.execute(_RECORD_OUTCOME, rows)
         handled = sum(row["new_status"] is not MessageStatus.PLANNED for row in rows)
-        _count_handled(connection, chunk_id, handled)
+        count_handled(connection, chunk_id, handled)
         if handled < len(rows):
             # Its chunk may be done by now, if somebody took the run over while this sender stood still.
             reopen_chunks(connection, _CHUNK.c.id == chunk_id)
@@ -330,19 +355,6 @@ def record_outcomes(
         )
 
 
-def reopen_chunks(connection: Connection, which: ColumnElement[bool]) -> None:
-    """Let chunks that count as done, and have a message to hand over, be worked on again."""
-    connection.execute(
-        update(_CHUNK)
-        .where(
-            which,
-            _CHUNK.c.state == ChunkState.DONE,
-            exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, _MESSAGE.c.status == MessageStatus.PLANNED),
-        )
-        .values(state=ChunkState.PLANNED)
-    )
-
-
 def _keep_opt_outs(connection: Connection, message_ids: Sequence[int], now: datetime) -> None:
     """Who is refused because he opted out at the provider is written to no more, by anybody."""
     if not message_ids:
@@ -355,33 +367,3 @@ def _keep_opt_outs(connection: Connection, message_ids: Sequence[int], now: date
     for provider, channel, address in refused:
         report = ConsentReport(channel=channel, address=address, at=now, source="refused as opted out")
         record_consent(connection, provider, [report], [now])
-
-
-def release_chunk(connection: Connection, chunk_id: int, owner: str, *, error: str | None = None) -> ChunkState:
-    """Give a chunk back: `done` when nothing of it is left to hand over, else `planned` for the next try.
-
-    A chunk that somebody else has taken over meanwhile stays his.
-    """
-    # Locked before it is counted: who plans one of its messages again meanwhile must find it `done` afterwards.
-    connection.execute(select(_CHUNK.c.id).where(_CHUNK.c.id == chunk_id).with_for_update())
-    left = connection.execute(
-        select(func.count())
-        .select_from(_MESSAGE)
-        .where(_MESSAGE.c.chunk_id == chunk_id, _MESSAGE.c.status == MessageStatus.PLANNED)
-    ).scalar_one()
-    state = ChunkState.PLANNED if left else ChunkState.DONE
-    tickets = connection.execute(
-        select(_REQUEST.c.ticket)
-        .where(_REQUEST.c.chunk_id == chunk_id, _REQUEST.c.ticket.is_not(None))
-        .order_by(_REQUEST.c.id)
-    ).scalars()
-    connection.execute(
-        update(_CHUNK)
-        .where(_CHUNK.c.id == chunk_id, _CHUNK.c.claimed_by == owner)
-        .values(state=state, claimed_by=None, error=storable(error), provider_ticket=" ".join(tickets) or None)
-    )
-    return state
-
-
-def _count_handled(connection: Connection, chunk_id: int, handled: int) -> None:
-    connection.execute(update(_CHUNK).where(_CHUNK.c.id == chunk_id).values(handled=_CHUNK.c.handled + handled))

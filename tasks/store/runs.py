@@ -1,20 +1,18 @@
 """Runs: finding, planning, owning and closing them; and the balance that must always hold."""
 
-import os
 import secrets
-import socket
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
-from tasks.store.outbox import reopen_chunks
+from tasks.store import leases
+from tasks.store.chunks import chunks_at_work, reopen_chunks, settle_abandoned
 from tasks.store.session import LedgerError
 from tasks.store.tables import (
     CampaignRun,
@@ -22,8 +20,7 @@ from tasks.store.tables import (
     ChunkState,
     Exclusion,
     Message,
-    ProviderRequest,
-    RequestState,
+    RunControl,
     RunState,
     utc_now,
 )
@@ -31,14 +28,13 @@ from tasks.store.tables import (
 _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # the same
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
-_REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
 _EXCLUSION = Exclusion.__table__  # type: ignore[attr-defined]  # the same
 
 FOLLOWED_STATES = (RunState.SENDING, RunState.STOPPED, RunState.HANDED_OVER)
 """Runs of which something was handed over, and that are not finished."""
 
-LEASE = timedelta(seconds=60)
-"""How long a run stays with a process that gives no sign of life."""
+_RUN_CANCELLED = "run_cancelled"
+"""Reason of messages that were cancelled with their run."""
 
 _REFERENCE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that are read for one another
 
@@ -49,6 +45,10 @@ class RunExists(Exception):
 
 class RunBusy(Exception):
     """Another process is sending this run."""
+
+
+class RunHeldBack(Exception):
+    """An operator paused or cancelled this run. Nothing of it may be handed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,107 +232,86 @@ def check_balance(connection: Connection, run: RunRecord) -> None:
         )
 
 
-def process_name() -> str:
-    """This process as the ledger names it: host:pid:nonce.
-
-    The host is named with its boot and its process namespace where the system tells them: two containers can share
-    a host name, and then a pid of one says nothing about the other.
-    """
-    return f"{_host_name()}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-@cache
-def _host_name() -> str:
-    marks = []
-    try:
-        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8])
-        marks.append(str(Path("/proc/self/ns/pid").stat().st_ino))
-    except OSError:  # not a Linux
-        pass
-    return "-".join([socket.gethostname().replace(":", "_"), *marks])
-
-
 def acquire_run(connection: Connection, run_id: int, owner: str) -> None:
-    """Make this process the one that sends a run.
+    """Make this process the one that leads the sending of a run; others may help it.
 
-    Who sends matters only for what is left behind by a process that died: claims of messages are exclusive in
-    themselves, so two senders could not send one message twice.
+    Who leads matters for who decides that it is over. Claims of messages are exclusive in themselves, so two
+    leaders could not send one message twice.
 
     Raises:
-        RunBusy: Another process is alive and sending it.
+        RunBusy: Another process is alive and leads it.
+        RunHeldBack: It is paused or cancelled.
     """
-    now = _now_of(connection)
-    current, lease_until = connection.execute(
-        select(_RUN.c.owner, _RUN.c.lease_until).where(_RUN.c.id == run_id).with_for_update()
+    now = leases.now_of(connection)
+    row = connection.execute(
+        select(_RUN.c.owner, _RUN.c.lease_until, _RUN.c.key, _RUN.c.control, _RUN.c.control_by, _RUN.c.control_at)
+        .where(_RUN.c.id == run_id)
+        .with_for_update(key_share=True)
     ).one()
-    if current not in {None, owner} and lease_until > now and not _died_on_this_host(current):
-        host, pid, _ = current.split(":")
-        raise RunBusy(
-            f"process {pid} on {host} is sending this run (last sign of life {lease_until - LEASE:%H:%M:%S} UTC)"
-        )
+    if row.owner != owner and leases.is_alive(row.owner, row.lease_until, now):
+        raise RunBusy(f"{row.key} is being sent by {leases.describe(row.owner, row.lease_until)}")
+    if row.control is not None:
+        raise RunHeldBack(describe_control(row.key, row.control, row.control_by, row.control_at))
     connection.execute(
         update(_RUN)
         .where(_RUN.c.id == run_id)
-        .values(owner=owner, lease_until=now + LEASE, state=RunState.SENDING, error=None)
+        .values(owner=owner, lease_until=now + leases.LEASE, state=RunState.SENDING, error=None)
     )
     reopen_chunks(connection, _CHUNK.c.run_id == run_id)
 
 
-def renew_lease(connection: Connection, run_id: int, owner: str) -> bool:
-    """Show a sign of life; False when the run is not ours any more."""
-    renewed = connection.execute(
-        update(_RUN)
-        .where(_RUN.c.id == run_id, _RUN.c.owner == owner)
-        .values(lease_until=_now_of(connection) + LEASE)
-    )
-    return bool(renewed.rowcount)
+def describe_control(key: str, control: RunControl, by: str, at: datetime) -> str:
+    """What an operator decided about a run, and how to take it back, for people."""
+    when = f"{at:%Y-%m-%d %H:%M:%S} UTC by {by}"
+    if control is RunControl.CANCEL:
+        return f"{key} was cancelled {when}; what was not handed over never will be"
+    name, _, run_key = key.rpartition("/")
+    resume = f"python -m flows.control_campaign resume {shlex.quote(name)} --run-key {shlex.quote(run_key)}"
+    return f"{key} was paused {when}; `{resume}` lets it go on"
 
 
-def _now_of(connection: Connection) -> datetime:
-    """The database's clock: a host whose own is ahead must not take another one's run away."""
-    if connection.dialect.name != "postgresql":
-        return utc_now()  # all who share a SQLite file are on one machine
-    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return now.astimezone(UTC)
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the processes that send a run have to know from one second to the next.
 
-
-def _died_on_this_host(owner: str) -> bool:
-    host, pid, _ = owner.split(":")
-    if host != _host_name():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-def settle_abandoned(connection: Connection, run_id: int) -> int:
-    """What a process that died left in `sending` cannot be known: it becomes `unknown`, and its chunks are free.
-
-    Call only as the owner of the run.
-
-    Returns:
-        How many messages became unknown.
+    Attributes:
+        leader: The process that leads it; None when nobody does, or when it is dead.
+        held_back: Why it must not go on, for people; None while it may.
     """
-    abandoned = connection.execute(
-        update(_MESSAGE)
-        .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.status == MessageStatus.SENDING)
-        .values(status=MessageStatus.UNKNOWN, reason="interrupted", status_at=utc_now())
-    ).rowcount
-    connection.execute(
-        update(_REQUEST)
-        .where(_REQUEST.c.run_id == run_id, _REQUEST.c.state == RequestState.OPEN)
-        .values(state=RequestState.UNKNOWN, error="interrupted", finished_at=utc_now())
+
+    state: RunState
+    leader: str | None
+    control: RunControl | None
+    held_back: str | None
+
+
+def read_standing(connection: Connection, run_id: int) -> Standing:
+    """How a run stands."""
+    row = connection.execute(
+        select(
+            _RUN.c.key,
+            _RUN.c.state,
+            _RUN.c.owner,
+            _RUN.c.lease_until,
+            _RUN.c.control,
+            _RUN.c.control_by,
+            _RUN.c.control_at,
+        ).where(_RUN.c.id == run_id)
+    ).one()
+    is_led = leases.is_alive(row.owner, row.lease_until, leases.now_of(connection))
+    return Standing(
+        state=row.state,
+        leader=row.owner if is_led else None,
+        control=row.control,
+        held_back=row.control and describe_control(row.key, row.control, row.control_by, row.control_at),
     )
+
+
+def stop_run(connection: Connection, run_id: int, owner: str) -> None:
+    """Let the processes that help to send a run stop before their next request; its leader is about to."""
     connection.execute(
-        update(_CHUNK)
-        .where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.CLAIMED)
-        .values(state=ChunkState.PLANNED, claimed_by=None)
+        update(_RUN).where(_RUN.c.id == run_id, _RUN.c.owner == owner).values(state=RunState.STOPPED)
     )
-    return int(abandoned)
 
 
 def release_run(connection: Connection, run_id: int, owner: str, *, error: str | None) -> RunState:
@@ -341,6 +320,8 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
     Returns:
         `stopped` while messages are left to hand over, `finished` when all are final, else `handed_over`.
     """
+    connection.execute(select(_RUN.c.id).where(_RUN.c.id == run_id).with_for_update(key_share=True))
+    withdraw_cancelled(connection, run_id)
     state = _state_of(count_statuses(connection, run_id))
     connection.execute(
         update(_RUN)
@@ -350,23 +331,40 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
     return state
 
 
+def withdraw_cancelled(connection: Connection, run_id: int) -> int:
+    """Cancel what is left to hand over, if the run was cancelled; the caller has its row locked.
+
+    Returns:
+        How many messages.
+    """
+    is_cancelled = exists().where(_RUN.c.id == run_id, _RUN.c.control == RunControl.CANCEL)
+    return connection.execute(
+        update(_MESSAGE)
+        .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.status == MessageStatus.PLANNED, is_cancelled)
+        .values(status=MessageStatus.CANCELLED, reason=_RUN_CANCELLED, status_at=utc_now())
+    ).rowcount
+
+
 def settle_run(connection: Connection, run_id: int) -> RunState:
     """Bring a run that nobody sends into the state that its messages are in.
 
-    One whose sender died is freed first: what it left in `sending` cannot be known. One that is being sent, or of
+    What a sender that died left in `sending` cannot be known, and is freed first. A run that is being sent, or of
     which nothing was handed over yet, stays as it is.
     """
     state, owner, lease_until, error = connection.execute(
         select(_RUN.c.state, _RUN.c.owner, _RUN.c.lease_until, _RUN.c.error)
         .where(_RUN.c.id == run_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one()
+    if leases.is_alive(owner, lease_until, leases.now_of(connection)):
+        return RunState(state)
+    settle_abandoned(connection, run_id)
+    if chunks_at_work(connection, run_id):  # its leader died, and somebody who helped it is at work still
+        return RunState(state)
     if owner is not None:
-        if lease_until > _now_of(connection) and not _died_on_this_host(owner):
-            return RunState(state)
-        settle_abandoned(connection, run_id)
         error = "the process that sent it died"
     reopen_chunks(connection, _CHUNK.c.run_id == run_id)
+    withdraw_cancelled(connection, run_id)
     counts = count_statuses(connection, run_id)
     if counts.keys() == {MessageStatus.PLANNED} and state is RunState.PLANNED:
         return RunState.PLANNED
@@ -401,6 +399,14 @@ def count_statuses(connection: Connection, run_id: int) -> dict[MessageStatus, i
         select(_MESSAGE.c.status, func.count()).where(_MESSAGE.c.run_id == run_id).group_by(_MESSAGE.c.status)
     )
     return {status: count for status, count in counted}  # noqa: C416  # rows are not pairs to dict()
+
+
+def count_cancelled(connection: Connection, run_id: int) -> int:
+    """How many messages of a run were cancelled with it."""
+    cancelled = (_MESSAGE.c.status == MessageStatus.CANCELLED) & (_MESSAGE.c.reason == _RUN_CANCELLED)
+    return connection.execute(
+        select(func.count()).select_from(_MESSAGE).where(_MESSAGE.c.run_id == run_id, cancelled)
+    ).scalar_one()
 
 
 def count_handled(connection: Connection, run_id: int) -> tuple[int, int]:

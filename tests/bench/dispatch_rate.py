@@ -22,11 +22,12 @@ from tasks.prepare import prepare_audience
 from tasks.providers.capabilities import Capabilities
 from tasks.providers.http import HttpClient
 from tasks.providers.registry import load_provider
-from tasks.store import outbox, runs
+from tasks.store import runs
 from tasks.store.session import Ledger
 from tests.bench.measurement import Measurement, Spent, median_of_turns, spent_on
 from tests.bench.people import fictional_numbers, write_people
 from tests.bench.places import environment, rollcall_variables, sandbox_process
+from tests.claims import free_chunks
 
 LATENCY_SECONDS = 0.05
 """Of every answer of the sandbox."""
@@ -146,7 +147,7 @@ def _hand_over(provider: str, people: int, directory: Path) -> Spent:
         prepared = prepare_audience.fn(campaign.identity, campaign.audience, spool)
         run_id = plan_run.fn(campaign.identity, prepared, people)
     with Ledger() as ledger, ledger.reading() as connection:
-        [chunk_id] = outbox.open_chunks(connection, run_id)
+        [chunk_id] = free_chunks(connection, run_id)
     with owned_run(run_id) as ownership:
         spent = spent_on(partial(hand_over_chunk.fn, run_id, chunk_id, ownership.owner))
     with Ledger() as ledger, ledger.reading() as connection:

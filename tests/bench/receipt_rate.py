@@ -25,6 +25,7 @@ from tasks.store.session import Ledger
 from tasks.store.tables import Message, RequestState
 from tests.bench.measurement import Measurement
 from tests.bench.people import fictional_numbers
+from tests.claims import claim
 from tests.receiver.octopush_deliveries import shuffled_with_repeats
 from tests.receiver.receiver_process import SECRET, receiver_process
 from tests.receiver.retrying_sender import Sent, post, send_until_taken
@@ -112,15 +113,7 @@ def _hand_over(ledger: Ledger, messages: int) -> tuple[list[tuple[str, str, str]
             ticket = f"sms_{reference}"
             ids = [message.id for message in batch]
             with ledger.writing() as connection:
-                claim = outbox.claim_messages(
-                    connection,
-                    chunk_id,
-                    run.id,
-                    ids,
-                    [RequestToOpen(reference, ids)],
-                    channel=Channel.SMS,
-                    purpose=Purpose.TRANSACTIONAL,
-                )
+                claimed = claim(connection, run, chunk_id, ids, [RequestToOpen(reference, ids)])
             told = [(ticket, reference, message.address) for message in batch]
             if dice.random() < _EARLY_SHARE:
                 early += told
@@ -131,7 +124,7 @@ def _hand_over(ledger: Ledger, messages: int) -> tuple[list[tuple[str, str, str]
                     connection,
                     chunk_id,
                     [RecordedOutcome(message_id, 1, MessageStatus.ACCEPTED, ticket) for message_id in ids],
-                    [RecordedRequest(claim.request_ids[reference], RequestState.ACCEPTED, ticket=ticket)],
+                    [RecordedRequest(claimed.request_ids[reference], RequestState.ACCEPTED, ticket=ticket)],
                 )
     return answered, early
 

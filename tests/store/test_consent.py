@@ -14,6 +14,7 @@ from tasks.store.consent import add_suppressions, record_consent, record_replies
 from tasks.store.outbox import RecordedOutcome
 from tasks.store.registry import find_suppressions
 from tasks.store.tables import Message, Reply, Suppression
+from tests.claims import claim
 
 SUPPRESSION, REPLY, MESSAGE = Suppression.__table__, Reply.__table__, Message.__table__
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -129,13 +130,10 @@ def test_the_newest_statement_counts_in_whatever_order_they_are_learnt(ledger, s
 @pytest.fixture
 def sent(ledger, plan):
     """A run of which two messages were accepted; returns their rows."""
-    _, [chunk_id] = plan(2)
+    run, [chunk_id] = plan(2)
     with ledger.writing() as connection:
-        run_id = connection.execute(select(MESSAGE.c.run_id)).scalars().first()
         ids = [message.id for message in outbox.planned_messages(connection, chunk_id)]
-        outbox.claim_messages(
-            connection, chunk_id, run_id, ids, [], channel=Channel.SMS, purpose=Purpose.MARKETING
-        )
+        claim(connection, run, chunk_id, ids)
         outbox.record_outcomes(
             connection,
             chunk_id,

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import event, select, update
 
 from tasks.messaging.reports import StatusReport
-from tasks.messaging.statuses import Channel, MessageStatus, Purpose
-from tasks.store import outbox, runs
+from tasks.messaging.statuses import Channel, MessageStatus
+from tasks.store import leases, outbox, runs
 from tasks.store.delivery import apply_reports
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.tables import Message, ProviderRequest, RequestState
+from tests.claims import DEAD, claim
 
 MESSAGE = Message.__table__
 REQUEST = ProviderRequest.__table__
@@ -46,10 +47,7 @@ def handed_over(ledger, plan):
             messages = outbox.planned_messages(connection, chunk_id)
             ids = [message.id for message in messages]
             request = RequestToOpen(f"{run.token}-2-1", ids)
-            claim = outbox.claim_messages(
-                connection, chunk_id, run.id, ids, [request], channel=Channel.SMS, purpose=Purpose.MARKETING
-            )
-            [request_id] = claim.request_ids.values()
+            [request_id] = claim(connection, run, chunk_id, ids, [request], owner=DEAD).request_ids.values()
         if status is not MessageStatus.SENDING:
             state = RequestState.ACCEPTED if ticket else RequestState.UNKNOWN
             with ledger.writing() as connection:
@@ -246,7 +244,7 @@ def test_ten_thousand_reports_are_a_handful_of_statements(ledger, handed_over) -
 
 def test_a_run_that_nobody_sends_comes_into_the_state_of_its_messages(ledger, handed_over) -> None:
     run, _, _ = handed_over(2)
-    owner = runs.process_name()
+    owner = leases.process_name()
     with ledger.writing() as connection:
         runs.acquire_run(connection, run.id, owner)
         assert runs.settle_run(connection, run.id) == "sending"  # its sender, this process, is alive
@@ -261,7 +259,7 @@ def test_a_run_that_nobody_sends_comes_into_the_state_of_its_messages(ledger, ha
 
 def test_what_a_dead_sender_left_on_the_wire_becomes_unknown(ledger, handed_over) -> None:
     run, _, _ = handed_over(2, status=MessageStatus.SENDING)
-    host, _, nonce = runs.process_name().split(":")
+    host, _, nonce = leases.process_name().split(":")
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     with ledger.writing() as connection:

@@ -4,16 +4,15 @@ from decimal import Decimal
 from sqlalchemy import text
 
 from tasks.messaging.statuses import Channel, MessageStatus
-from tasks.store import consent, outbox, registry, runs
+from tasks.store import chunks, consent, leases, outbox, registry, runs
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.session import Ledger
 from tasks.store.tables import ChunkState, RequestState, SuppressionScope
+from tests import claims
 
 
-def claim(connection, run, chunk, messages, requests=()):
-    return outbox.claim_messages(
-        connection, chunk, run.id, [m.id for m in messages], requests, channel=run.channel, purpose=run.purpose
-    )
+def claim(connection, run, chunk, messages, requests=(), **changes):
+    return claims.claim(connection, run, chunk, [message.id for message in messages], requests, **changes)
 
 
 def rows(ledger, sql):
@@ -24,8 +23,8 @@ def rows(ledger, sql):
 def test_a_chunk_is_claimed_by_one_worker_only(ledger, plan):
     _, (chunk,) = plan(3)
     with ledger.writing() as connection:
-        assert outbox.claim_chunk(connection, chunk, "a")
-        assert not outbox.claim_chunk(connection, chunk, "b")
+        assert chunks.claim_chunk(connection, chunk, "a")
+        assert not chunks.claim_chunk(connection, chunk, "b")
 
 
 def test_a_message_is_claimed_once_however_many_try_at_the_same_time(ledger, plan, database_url):
@@ -73,16 +72,14 @@ def test_a_marketing_opt_out_does_not_stop_a_transactional_message(ledger, plan)
             source="test",
             scope=SuppressionScope.MARKETING,
         )
-        transactional = outbox.claim_messages(
-            connection, chunk, run.id, [message.id], [], channel=run.channel, purpose="transactional"
-        )
+        transactional = claim(connection, run, chunk, [message], purpose="transactional")
     assert transactional.message_ids == {message.id}
 
 
 def test_a_request_is_in_the_ledger_before_it_leaves_and_its_ticket_after_it_returned(ledger, plan):
     run, (chunk,) = plan(3)
     with ledger.writing() as connection:
-        outbox.claim_chunk(connection, chunk, "me")
+        chunks.claim_chunk(connection, chunk, "me")
         messages = outbox.planned_messages(connection, chunk)
         got = claim(connection, run, chunk, messages, [RequestToOpen("abc-2-1", [m.id for m in messages])])
     request_id = got.request_ids["abc-2-1"]
@@ -98,7 +95,7 @@ def test_a_request_is_in_the_ledger_before_it_leaves_and_its_ticket_after_it_ret
             ],
             [RecordedRequest(request_id, RequestState.ACCEPTED, "sms_1", 3, Decimal("0.1575"), Decimal(10))],
         )
-        assert outbox.release_chunk(connection, chunk, "me") is ChunkState.DONE
+        assert chunks.release_chunk(connection, chunk, "me") is ChunkState.DONE
     assert rows(ledger, "SELECT state, ticket, accepted_count FROM provider_request") == [("accepted", "sms_1", 3)]
     assert rows(ledger, "SELECT DISTINCT status, provider_message_id FROM message") == [("accepted", "sms_1")]
     assert rows(ledger, "SELECT state, provider_ticket FROM chunk") == [("done", "sms_1")]
@@ -151,13 +148,12 @@ def test_values_of_the_row_come_back_as_they_were_planned(ledger, plan):
 def test_an_abandoned_request_is_never_claimed_again(ledger, plan):
     run, (chunk,) = plan(5)
     with ledger.writing() as connection:
-        outbox.claim_chunk(connection, chunk, "me")
-        claim(connection, run, chunk, outbox.planned_messages(connection, chunk))
+        claim(connection, run, chunk, outbox.planned_messages(connection, chunk), owner=claims.DEAD)
     with ledger.writing() as connection:
-        runs.settle_abandoned(connection, run.id)
-        assert outbox.claim_chunk(connection, chunk, "other")
+        chunks.settle_abandoned(connection, run.id)
+        assert chunks.claim_chunk(connection, chunk, "other")
         assert outbox.planned_messages(connection, chunk) == []
-        assert outbox.release_chunk(connection, chunk, "other") is ChunkState.DONE
+        assert chunks.release_chunk(connection, chunk, "other") is ChunkState.DONE
 
 
 def test_a_stalled_senders_not_sent_does_not_free_a_message_that_another_is_sending(ledger, plan):
@@ -189,10 +185,10 @@ def test_a_contact_that_was_disabled_after_planning_gets_nothing(ledger, plan):
 def test_a_chunk_that_another_took_over_stays_his(ledger, plan):
     run, (chunk,) = plan(1)
     with ledger.writing() as connection:
-        outbox.claim_chunk(connection, chunk, "dead")
-        runs.settle_abandoned(connection, run.id)
-        outbox.claim_chunk(connection, chunk, "alive")
-        outbox.release_chunk(connection, chunk, "dead")
+        chunks.claim_chunk(connection, chunk, claims.DEAD)
+        chunks.settle_abandoned(connection, run.id)
+        chunks.claim_chunk(connection, chunk, "alive")
+        chunks.release_chunk(connection, chunk, claims.DEAD)
     assert rows(ledger, "SELECT state, claimed_by FROM chunk") == [("claimed", "alive")]
 
 
@@ -222,8 +218,8 @@ def test_what_a_dead_process_left_open_is_unknown_for_its_request_too(ledger, pl
     run, (chunk,) = plan(1)
     with ledger.writing() as connection:
         (message,) = outbox.planned_messages(connection, chunk)
-        claim(connection, run, chunk, [message], [RequestToOpen("abc-2-1", [message.id])])
-        runs.settle_abandoned(connection, run.id)
+        claim(connection, run, chunk, [message], [RequestToOpen("abc-2-1", [message.id])], owner=claims.DEAD)
+        chunks.settle_abandoned(connection, run.id)
     assert rows(ledger, "SELECT state FROM provider_request") == [("unknown",)]
 
 
@@ -231,23 +227,22 @@ def test_what_a_stalled_sender_surely_did_not_send_is_handed_over_by_the_next_co
     """Another process took the run over meanwhile, and was done with the chunk."""
     run, (chunk,) = plan(1)
     with ledger.writing() as connection:
-        outbox.claim_chunk(connection, chunk, "stalled")
         (message,) = outbox.planned_messages(connection, chunk)
-        claim(connection, run, chunk, [message])
-        runs.settle_abandoned(connection, run.id)
-        outbox.claim_chunk(connection, chunk, "other")
-        assert outbox.release_chunk(connection, chunk, "other") is ChunkState.DONE
+        claim(connection, run, chunk, [message], owner=claims.DEAD)
+        chunks.settle_abandoned(connection, run.id)
+        chunks.claim_chunk(connection, chunk, "other")
+        assert chunks.release_chunk(connection, chunk, "other") is ChunkState.DONE
         outbox.record_outcomes(connection, chunk, [RecordedOutcome(message.id, 1, MessageStatus.PLANNED)])
-        assert outbox.open_chunks(connection, run.id) == [chunk]
+        assert claims.free_chunks(connection, run.id) == [chunk]
 
 
 def test_a_chunk_that_counts_as_done_and_is_not_is_found_when_its_run_is_taken_up(ledger, plan):
     run, (chunk,) = plan(1)
     with ledger.writing() as connection:
         connection.execute(text("UPDATE chunk SET state = 'done'"))
-        owner = runs.process_name()
+        owner = leases.process_name()
         runs.acquire_run(connection, run.id, owner)
-        assert outbox.open_chunks(connection, run.id) == [chunk]
+        assert claims.free_chunks(connection, run.id) == [chunk]
 
 
 def test_who_is_refused_as_opted_out_gets_nothing_from_anybody_any_more(ledger, plan):

@@ -5,12 +5,13 @@ import pytest
 from sqlalchemy import select, text, update
 
 from tasks.messaging.reports import StatusReport
-from tasks.messaging.statuses import Channel, MessageStatus, Purpose
-from tasks.store import outbox, outstanding, runs
+from tasks.messaging.statuses import MessageStatus
+from tasks.store import chunks, outbox, outstanding, runs
 from tasks.store.delivery import apply_reports
 from tasks.store.inbox import EventToKeep, add_events, close_events, put_off_events, take_events, try_all_again
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.tables import Chunk, Message, ProviderEvent, ProviderRequest, RequestState, utc_now
+from tests import claims
 
 MESSAGE, CHUNK, REQUEST, EVENT = (table.__table__ for table in (Message, Chunk, ProviderRequest, ProviderEvent))
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -25,16 +26,8 @@ def handed_over(ledger, plan):
         run, [chunk_id] = plan(size, name=name)
         with ledger.writing() as connection:
             ids = [message.id for message in outbox.planned_messages(connection, chunk_id)]
-            claim = outbox.claim_messages(
-                connection,
-                chunk_id,
-                run.id,
-                ids,
-                [RequestToOpen(f"{run.token}-2-1", ids)],
-                channel=Channel.SMS,
-                purpose=Purpose.MARKETING,
-            )
-            [request_id] = claim.request_ids.values()
+            claimed = claims.claim(connection, run, chunk_id, ids, [RequestToOpen(f"{run.token}-2-1", ids)])
+            [request_id] = claimed.request_ids.values()
             if status is not MessageStatus.SENDING:
                 state = RequestState.UNKNOWN if status is MessageStatus.UNKNOWN else RequestState.ACCEPTED
                 outbox.record_outcomes(
@@ -43,7 +36,7 @@ def handed_over(ledger, plan):
                     [RecordedOutcome(message_id, 1, status, provider_message_id=ticket) for message_id in ids],
                     [RecordedRequest(request_id, state, ticket=ticket)],
                 )
-                outbox.release_chunk(connection, chunk_id, "nobody")
+                chunks.release_chunk(connection, chunk_id, "nobody")
                 connection.execute(update(CHUNK).values(state="done"))
         return run
 

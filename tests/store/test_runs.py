@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import text, update
 
 from tasks.messaging.statuses import MessageStatus
-from tasks.store import outbox, runs
+from tasks.store import chunks, leases, outbox, runs
 from tasks.store.outbox import RecordedOutcome
 from tasks.store.session import LedgerError
 from tasks.store.tables import CampaignRun, ChunkState, RunState, utc_now
+from tests.claims import DEAD, claim, free_chunks
 
 ELSEWHERE = "another-host:17:aaaaaaaa"
 
@@ -39,7 +40,7 @@ def test_an_account_that_does_not_close_is_an_error(ledger, plan):
 
 def test_a_run_belongs_to_one_living_process(ledger, plan):
     run, _ = plan(3)
-    mine = runs.process_name()
+    mine = leases.process_name()
     with ledger.writing() as connection:
         runs.acquire_run(connection, run.id, ELSEWHERE)
         with pytest.raises(runs.RunBusy, match="process 17 on another-host"):
@@ -51,16 +52,16 @@ def test_a_run_is_taken_over_when_its_lease_has_passed(ledger, plan):
     with ledger.writing() as connection:
         runs.acquire_run(connection, run.id, ELSEWHERE)
         connection.execute(update(CampaignRun).values(lease_until=utc_now() - timedelta(seconds=1)))
-        runs.acquire_run(connection, run.id, runs.process_name())
+        runs.acquire_run(connection, run.id, leases.process_name())
 
 
 def test_a_run_is_taken_over_at_once_when_its_process_died_on_this_host(ledger, plan):
     run, _ = plan(3)
     with ledger.writing() as connection:
         runs.acquire_run(
-            connection, run.id, f"{runs.process_name().split(':')[0]}:{2**22 + 1}:aaaaaaaa"
+            connection, run.id, f"{leases.process_name().split(':')[0]}:{2**22 + 1}:aaaaaaaa"
         )  # no pid is that high
-        runs.acquire_run(connection, run.id, runs.process_name())
+        runs.acquire_run(connection, run.id, leases.process_name())
 
 
 def test_a_lost_lease_cannot_be_renewed(ledger, plan):
@@ -68,8 +69,8 @@ def test_a_lost_lease_cannot_be_renewed(ledger, plan):
     with ledger.writing() as connection:
         runs.acquire_run(connection, run.id, ELSEWHERE)
         connection.execute(update(CampaignRun).values(lease_until=utc_now() - timedelta(seconds=1)))
-        runs.acquire_run(connection, run.id, runs.process_name())
-        assert not runs.renew_lease(connection, run.id, ELSEWHERE)
+        runs.acquire_run(connection, run.id, leases.process_name())
+        leases.renew(connection, run.id, ELSEWHERE)
         owner = connection.execute(text("SELECT owner FROM campaign_run")).scalar_one()
     assert owner != ELSEWHERE
 
@@ -77,13 +78,12 @@ def test_a_lost_lease_cannot_be_renewed(ledger, plan):
 def test_what_a_dead_process_left_in_sending_becomes_unknown_and_its_chunk_is_free(ledger, plan):
     run, (chunk,) = plan(3)
     with ledger.writing() as connection:
-        outbox.claim_chunk(connection, chunk, ELSEWHERE)
         first, *_ = outbox.planned_messages(connection, chunk)
-        outbox.claim_messages(connection, chunk, run.id, [first.id], [], channel=run.channel, purpose=run.purpose)
+        claim(connection, run, chunk, [first.id], owner=DEAD)
     with ledger.writing() as connection:
-        assert runs.settle_abandoned(connection, run.id) == 1
+        assert chunks.settle_abandoned(connection, run.id) == 1
         assert runs.count_statuses(connection, run.id) == {MessageStatus.PLANNED: 2, MessageStatus.UNKNOWN: 1}
-        assert outbox.open_chunks(connection, run.id) == [chunk]
+        assert free_chunks(connection, run.id) == [chunk]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_run_is_given_back_in_the_state_of_its_messages(ledger, plan, statuses
     with ledger.writing() as connection:
         for row, status in enumerate(statuses, start=2):
             connection.execute(text("UPDATE message SET status=:s WHERE row_number=:r"), {"s": status, "r": row})
-        owner = runs.process_name()
+        owner = leases.process_name()
         runs.acquire_run(connection, run.id, owner)
         assert runs.release_run(connection, run.id, owner, error=None) is state
         found = runs.get_run(connection, run.id)
@@ -111,11 +111,8 @@ def test_a_run_is_given_back_in_the_state_of_its_messages(ledger, plan, statuses
 def test_progress_counts_outcomes_but_not_messages_that_went_back_to_planned(ledger, plan):
     run, (chunk,) = plan(3)
     with ledger.writing() as connection:
-        outbox.claim_chunk(connection, chunk, "me")
         messages = outbox.planned_messages(connection, chunk)
-        outbox.claim_messages(
-            connection, chunk, run.id, [m.id for m in messages], [], channel=run.channel, purpose=run.purpose
-        )
+        claim(connection, run, chunk, [m.id for m in messages])
         outbox.record_outcomes(
             connection,
             chunk,
@@ -126,4 +123,4 @@ def test_progress_counts_outcomes_but_not_messages_that_went_back_to_planned(led
             ],
         )
         assert runs.count_handled(connection, run.id) == (2, 3)
-        assert outbox.release_chunk(connection, chunk, "me") is ChunkState.PLANNED
+        assert chunks.release_chunk(connection, chunk, "me") is ChunkState.PLANNED

@@ -1,0 +1,88 @@
+"""The commands for a run that is being sent: `flows.control_campaign` and `flows.hand_over_chunks`."""
+
+import argparse
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from flows.hand_over_chunks import hand_over_chunks
+from flows.named_runs import find_run
+from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_logs
+from tasks.embedded_server import start_out_of_reach_of_ctrl_c
+from tasks.messaging.statuses import MessageStatus
+from tasks.report import count_and_write
+from tasks.run_control import Action, control_run, sentences
+from tasks.store import runs
+from tasks.store.session import Ledger
+
+
+def main_control_campaign(arguments: Sequence[str] | None = None) -> int:
+    """`python -m flows.control_campaign`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.control_campaign",
+        description="Pause, resume or cancel a campaign that is being sent, wherever that is. Every process that "
+        "sends it obeys within seconds.",
+        epilog="Exit codes: 0 done; 1 done, but somebody is sending still; 2 refused, nothing was changed.",
+    )
+    parser.add_argument("action", choices=[action.value for action in Action])
+    parser.add_argument("campaign", metavar="NAME", help="the campaign's name")
+    parser.add_argument("--run-key", metavar="KEY", help="which run of it, if more than one is not over")
+    parser.add_argument("--yes", action="store_true", help="do not ask to confirm a cancellation")
+    options = parser.parse_args(arguments)
+    console = Console()
+
+    def work() -> ExitCode:
+        action = Action(options.action)
+        run = find_run(options.campaign, options.run_key)
+        if action is Action.CANCEL and not (options.yes or _confirm_cancellation(run, console)):
+            return ExitCode.REFUSED
+        # Without Prefect, which takes seconds to start: whoever sends must hear of it at once.
+        decided = control_run.fn(run.id, action)
+        for sentence in sentences(decided):
+            console.print(escape(sentence), soft_wrap=True)
+        if action is Action.CANCEL:
+            show_account(count_and_write(run.id), console)
+        return ExitCode.ATTENTION if decided.is_being_sent else ExitCode.DONE
+
+    return exit_code_of(work, console, verbose=False)
+
+
+def main_hand_over_chunks(arguments: Sequence[str] | None = None) -> int:
+    """`python -m flows.hand_over_chunks`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.hand_over_chunks",
+        description="Help to send a campaign that another process is sending, on this machine or another one that "
+        "reaches the ledger.",
+        epilog="Exit codes: 0 nothing is left to take; 2 refused, nobody is sending it; 3 stopped, others go on.",
+    )
+    parser.add_argument("campaign", metavar="NAME", help="the campaign's name")
+    parser.add_argument("--run-key", metavar="KEY", help="which run of it, if more than one is not over")
+    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    options = parser.parse_args(arguments)
+    console = Console()
+
+    def work() -> ExitCode:
+        show_prefect_logs(verbose=options.verbose)
+        start_out_of_reach_of_ctrl_c()
+        stopped = hand_over_chunks(options.campaign, options.run_key)
+        console.print(escape(f"Stopped: {stopped}." if stopped else "No chunk is left to take."), soft_wrap=True)
+        return ExitCode.STOPPED if stopped else ExitCode.DONE
+
+    return exit_code_of(work, console, verbose=options.verbose)
+
+
+def _confirm_cancellation(run: runs.RunRecord, console: Console) -> bool:
+    """Let it be confirmed by typing the number of messages that would never be sent."""
+    with Ledger() as ledger, ledger.reading() as connection:
+        left = runs.count_statuses(connection, run.id).get(MessageStatus.PLANNED, 0)
+    if not left:
+        return True
+    console.print(f"{left:,} messages of {escape(run.key)} would never be handed over; this cannot be taken back.")
+    if not console.is_terminal:
+        console.print("Not confirmed: there is no terminal to ask on. Give --yes if you are sure.")
+        return False
+    if console.input(f"Type {left} to go on: ").strip() != str(left):
+        console.print("Not confirmed; nothing was done.")
+        return False
+    return True

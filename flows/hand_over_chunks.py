@@ -1,0 +1,137 @@
+"""Help to send a campaign that another process is sending: take chunks from the ledger and hand them over.
+
+`python -m flows.hand_over_chunks NAME` on any machine that reaches the ledger; as a Prefect deployment
+`flows.hand_over_chunks.hand_over_chunks`. `send_campaign(workers=4)` starts three of them by itself.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from prefect import flow, get_client, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.flow_engine import run_flow_in_subprocess
+from prefect.runtime import deployment
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Completed
+
+from flows.named_runs import find_run
+from tasks.dispatch import hand_over_free_chunks
+from tasks.ownership import joined_run
+from tasks.stopping import stopping_on_sigterm
+from tasks.store.runs import RunRecord
+
+DEPLOYMENT = "hand-over-chunks/hand-over-chunks"
+"""Flow and deployment that a deployed `send_campaign` runs on its work pool, once for each further worker."""
+
+
+_CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
+
+
+@flow(name="hand-over-chunks", flow_run_name="help with {campaign} {run_key}", persist_result=False)
+def hand_over_chunks(campaign: str, run_key: str | None = None) -> str | None:
+    """Help to send a run: take chunks that nobody works on, until none is left.
+
+    Any number of these may run, on any machine, and each may die at any time: what it had taken is settled and
+    taken up by the others. They send only while the run has a process that leads it (`send_campaign`), and stop
+    when that one stops.
+
+    Args:
+        campaign: The campaign's name.
+        run_key: Which run of it; may be left out when there is only one.
+
+    Returns:
+        Why it stopped; None when nothing was left to take.
+
+    Raises:
+        CampaignError: There is no such run.
+        RunNotLed: Nobody is sending it.
+    """
+    run = find_run(campaign, run_key)
+    with joined_run(run.id) as owner, stopping_on_sigterm():
+        stopped = hand_over_free_chunks(run.id, owner)
+    get_run_logger().info(stopped or "no chunk is left to take")
+    final: State[str | None] = Completed(
+        name="Stopped" if stopped else "Completed", message=stopped or "no chunk is left to take", data=stopped
+    )
+    # A flow that returns a state ends in it, and its caller gets the state's data.
+    return cast("str | None", final)
+
+
+@contextmanager
+def helpers(run: RunRecord, count: int) -> Iterator[None]:
+    """Let so many further processes help while the block runs; they end by themselves when the run is given back.
+
+    From a deployment they are runs of the deployment `hand-over-chunks`, if there is one: on its work pool, on
+    whichever machines have workers. Else they are processes of this machine.
+    """
+    parameters = {"campaign": run.name, "run_key": run.run_key}
+    if count and deployment.id and _start_on_work_pool(parameters, count):
+        yield
+        return
+    processes = []
+    with _out_of_reach_of_ctrl_c(), _quiet():
+        processes += [
+            run_flow_in_subprocess(hand_over_chunks, parameters=parameters, env={"PREFECT_API_URL": _api_url()})
+            for _ in range(count)
+        ]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.join()
+
+
+def _start_on_work_pool(parameters: dict[str, str], count: int) -> bool:
+    try:
+        for _ in range(count):
+            run_deployment(DEPLOYMENT, parameters=parameters, timeout=0)
+    except ObjectNotFound:
+        return False
+    return True
+
+
+def _api_url() -> str:
+    """The Prefect server that we use, also where it is one of our own."""
+    return PREFECT_API_URL.value() or str(get_client(sync_client=True).api_url)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave the terminal to this process: Prefect's log of those that start now is in the Prefect UI.
+
+    In our own environment for that moment, because Prefect reads it when it is imported there.
+    """
+    before = os.environ.get(_CONSOLE_LEVEL)
+    os.environ[_CONSOLE_LEVEL] = "CRITICAL"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_CONSOLE_LEVEL]
+        else:
+            os.environ[_CONSOLE_LEVEL] = before
+
+
+@contextmanager
+def _out_of_reach_of_ctrl_c() -> Iterator[None]:
+    """A terminal sends Ctrl-C to everybody. Who helps stops when the leader does, and needs no second word.
+
+    A signal that is blocked in the thread that starts a process stays blocked in that process.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+if __name__ == "__main__":
+    from flows.control_command import main_hand_over_chunks
+
+    sys.exit(main_hand_over_chunks())

@@ -1,0 +1,229 @@
+"""Chunks: taken by one sender at a time, wherever it runs, and given back when nothing of them is under way.
+
+Rows are locked in one order: the run, its chunks, their messages; so no two wait for each other. Only what a
+reference to the row does not need is locked (`FOR NO KEY UPDATE`): a claim that inserts a request must not wait
+for who takes the run over and waits for that claim.
+"""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, Connection, case, exists, func, or_, select, update
+
+from tasks.messaging.statuses import MessageStatus
+from tasks.store import leases
+from tasks.store.tables import (
+    CampaignRun,
+    Chunk,
+    ChunkState,
+    Message,
+    ProviderRequest,
+    RequestState,
+    utc_now,
+)
+from tasks.store.texts import storable
+
+_CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+_MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
+_RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # the same
+_REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
+
+_IS_NOT_HELD_BACK = exists().where(_RUN.c.id == _CHUNK.c.run_id, _RUN.c.control.is_(None))
+
+
+def is_due(addresses: Collection[str] | None = None) -> ColumnElement[bool]:
+    """The SQL condition under which a message may be handed over now.
+
+    Args:
+        addresses: Only to these; None means everybody.
+    """
+    due: ColumnElement[bool] = (_MESSAGE.c.status == MessageStatus.PLANNED) & or_(
+        _MESSAGE.c.not_before.is_(None), _MESSAGE.c.not_before <= utc_now()
+    )
+    return due if addresses is None else due & _MESSAGE.c.address.in_(addresses)
+
+
+def take_chunk(
+    connection: Connection,
+    run_id: int,
+    owner: str,
+    *,
+    without: Collection[int] = (),
+    addresses: Collection[str] | None = None,
+) -> int | None:
+    """Take the next chunk of a run that has something to hand over now and that nobody works on.
+
+    Who takes one at the same time gets another one: on PostgreSQL rows that are locked are skipped, on SQLite
+    writers come one after another.
+
+    Args:
+        connection: A writing transaction.
+        run_id: The run; a paused or cancelled one has nothing to take.
+        owner: Who takes it.
+        without: Not one of these.
+        addresses: Only a chunk with a message to one of these.
+    """
+    has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due(addresses))
+    found = connection.execute(
+        select(_CHUNK.c.id)
+        .where(
+            _CHUNK.c.run_id == run_id,
+            _CHUNK.c.state == ChunkState.PLANNED,
+            _CHUNK.c.id.not_in(without),
+            _IS_NOT_HELD_BACK,
+            has_work,
+        )
+        .order_by(_CHUNK.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, key_share=True, of=_CHUNK)
+    ).scalar_one_or_none()
+    return found if found is not None and claim_chunk(connection, found, owner) else None
+
+
+def claim_chunk(connection: Connection, chunk_id: int, owner: str) -> bool:
+    """Take a certain chunk, or keep it; False when somebody else has it or nothing is left in it."""
+    taken = connection.execute(
+        update(_CHUNK)
+        .where(
+            _CHUNK.c.id == chunk_id,
+            or_(
+                _CHUNK.c.state == ChunkState.PLANNED,
+                (_CHUNK.c.state == ChunkState.CLAIMED) & (_CHUNK.c.claimed_by == owner),
+            ),
+        )
+        .values(
+            state=ChunkState.CLAIMED,
+            claimed_by=owner,
+            claimed_at=utc_now(),
+            lease_until=leases.now_of(connection) + leases.LEASE,
+            attempts=case((_CHUNK.c.state == ChunkState.CLAIMED, _CHUNK.c.attempts), else_=_CHUNK.c.attempts + 1),
+            error=None,
+        )
+    )
+    return bool(taken.rowcount)
+
+
+def hold_chunk(connection: Connection, chunk_id: int, owner: str) -> bool:
+    """Lock a chunk's row until the transaction ends.
+
+    Returns:
+        Whether it is still this sender's. One that was taken for dead must not claim anything more of it.
+    """
+    claimed_by = connection.execute(
+        select(_CHUNK.c.claimed_by).where(_CHUNK.c.id == chunk_id).with_for_update(key_share=True)
+    ).scalar_one_or_none()
+    return bool(claimed_by == owner)
+
+
+def may_claim(connection: Connection, chunk_id: int) -> bool:
+    """Whether messages of this chunk may be handed over: the run is neither paused nor cancelled."""
+    return bool(
+        connection.execute(select(exists().where(_CHUNK.c.id == chunk_id, _IS_NOT_HELD_BACK))).scalar_one()
+    )
+
+
+def has_chunks_to_take(connection: Connection, run_id: int) -> bool:
+    """Whether a chunk of a run waits for a sender."""
+    waiting = exists().where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED)
+    return bool(connection.execute(select(waiting)).scalar_one())
+
+
+def chunks_at_work(connection: Connection, run_id: int) -> dict[int, str]:
+    """The chunks of a run that a living sender has, and who it is."""
+    now = leases.now_of(connection)
+    claimed = connection.execute(
+        select(_CHUNK.c.id, _CHUNK.c.claimed_by, _CHUNK.c.lease_until).where(
+            _CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.CLAIMED
+        )
+    )
+    return {chunk_id: owner for chunk_id, owner, until in claimed if leases.is_alive(owner, until, now)}
+
+
+def settle_abandoned(connection: Connection, run_id: int) -> int:
+    """What a sender that died left in `sending` cannot be known: it becomes `unknown`, and its chunks are free.
+
+    Chunks of senders that are at work stay as they are.
+
+    Returns:
+        How many messages became unknown.
+    """
+    of_run = (
+        select(_CHUNK.c.id).where(_CHUNK.c.run_id == run_id).order_by(_CHUNK.c.id).with_for_update(key_share=True)
+    )
+    locked = set(connection.execute(of_run).scalars())
+    abandoned = sorted(locked - chunks_at_work(connection, run_id).keys())
+    unknown = _settle_chunks(connection, abandoned)
+    connection.execute(
+        update(_CHUNK)
+        .where(_CHUNK.c.id.in_(abandoned), _CHUNK.c.state == ChunkState.CLAIMED)
+        .values(state=ChunkState.PLANNED, claimed_by=None, lease_until=None)
+    )
+    return unknown
+
+
+def _settle_chunks(connection: Connection, chunk_ids: Sequence[int]) -> int:
+    now = utc_now()
+    unknown = connection.execute(
+        update(_MESSAGE)
+        .where(_MESSAGE.c.chunk_id.in_(chunk_ids), _MESSAGE.c.status == MessageStatus.SENDING)
+        .values(status=MessageStatus.UNKNOWN, reason="interrupted", status_at=now)
+    ).rowcount
+    connection.execute(
+        update(_REQUEST)
+        .where(_REQUEST.c.chunk_id.in_(chunk_ids), _REQUEST.c.state == RequestState.OPEN)
+        .values(state=RequestState.UNKNOWN, error="interrupted", finished_at=now)
+    )
+    return int(unknown)
+
+
+def reopen_chunks(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Let chunks that count as done, and have a message to hand over, be worked on again."""
+    connection.execute(
+        update(_CHUNK)
+        .where(
+            which,
+            _CHUNK.c.state == ChunkState.DONE,
+            exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, _MESSAGE.c.status == MessageStatus.PLANNED),
+        )
+        .values(state=ChunkState.PLANNED)
+    )
+
+
+def release_chunk(connection: Connection, chunk_id: int, owner: str, *, error: str | None = None) -> ChunkState:
+    """Give a chunk back: `done` when nothing of it is left to hand over, else `planned` for the next try.
+
+    Nothing of it is under way any more. What is still `sending` could not be recorded, and becomes `unknown`. A
+    chunk that somebody else has taken over meanwhile stays his.
+    """
+    # Locked before it is counted: who plans one of its messages again meanwhile must find it `done` afterwards.
+    is_ours = hold_chunk(connection, chunk_id, owner)
+    if is_ours:
+        _settle_chunks(connection, [chunk_id])
+    left = connection.execute(
+        select(func.count())
+        .select_from(_MESSAGE)
+        .where(_MESSAGE.c.chunk_id == chunk_id, _MESSAGE.c.status == MessageStatus.PLANNED)
+    ).scalar_one()
+    state = ChunkState.PLANNED if left else ChunkState.DONE
+    if is_ours:
+        tickets = connection.execute(
+            select(_REQUEST.c.ticket)
+            .where(_REQUEST.c.chunk_id == chunk_id, _REQUEST.c.ticket.is_not(None))
+            .order_by(_REQUEST.c.id)
+        ).scalars()
+        connection.execute(
+            update(_CHUNK)
+            .where(_CHUNK.c.id == chunk_id)
+            .values(
+                state=state,
+                claimed_by=None,
+                lease_until=None,
+                error=storable(error),
+                provider_ticket=" ".join(tickets) or None,
+            )
+        )
+    return state
+
+
+def count_handled(connection: Connection, chunk_id: int, handled: int) -> None:
+    """Add messages that have an outcome now: the progress bar shows them."""
+    connection.execute(update(_CHUNK).where(_CHUNK.c.id == chunk_id).values(handled=_CHUNK.c.handled + handled))

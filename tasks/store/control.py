@@ -1,0 +1,93 @@
+"""Pausing, resuming and cancelling a run. Whoever sends it reads the decision in the ledger, on every machine."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from tasks.store import leases, runs
+from tasks.store.tables import CampaignRun, RunControl, RunState
+
+_RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+
+
+class ControlRefused(Exception):
+    """A run is in no state for that decision. Nothing was changed."""
+
+
+def pause_run(connection: Connection, run_id: int, *, by: str) -> None:
+    """Let nothing more of a run be handed over until it is resumed. Pausing twice changes nothing.
+
+    Raises:
+        ControlRefused: It was cancelled, or nothing of it is left to hand over.
+    """
+    _decide(connection, run_id, RunControl.PAUSE, by)
+
+
+def cancel_run(connection: Connection, run_id: int, *, by: str) -> int:
+    """Let nothing more of a run be handed over, ever. A paused run can be cancelled; cancelling twice is harmless.
+
+    What is under way when this is committed may still arrive; everything else is `cancelled`. What turns out not
+    to have been sent is cancelled when its sender gives it back.
+
+    Returns:
+        How many messages were cancelled now.
+
+    Raises:
+        ControlRefused: Nothing of it is left to hand over.
+    """
+    _decide(connection, run_id, RunControl.CANCEL, by)
+    return runs.withdraw_cancelled(connection, run_id)
+
+
+def resume_run(connection: Connection, run_id: int, *, by: str | None = None) -> bool:
+    """Take a pause back. The run goes on when it is sent again.
+
+    Args:
+        connection: A writing transaction.
+        run_id: The run.
+        by: Only a pause of his; anybody's when not given.
+
+    Returns:
+        Whether it was paused.
+
+    Raises:
+        ControlRefused: It was cancelled; its messages are, too.
+    """
+    key, control, decided_by, at = _locked(connection, run_id)
+    if by is not None and (control is not RunControl.PAUSE or decided_by != by):
+        return False
+    if control is RunControl.CANCEL:
+        raise ControlRefused(
+            f"{runs.describe_control(key, control, decided_by, at)}. Send it as a new run: --run-key NEW; "
+            "that one begins with everybody who is in the list then"
+        )
+    connection.execute(
+        update(_RUN).where(_RUN.c.id == run_id).values(control=None, control_by=None, control_at=None)
+    )
+    return control is not None
+
+
+def _decide(connection: Connection, run_id: int, control: RunControl, by: str) -> None:
+    key, current, decided_by, at = _locked(connection, run_id)
+    if current is RunControl.CANCEL or current is control:
+        if control is RunControl.PAUSE and current is RunControl.CANCEL:
+            raise ControlRefused(runs.describe_control(key, current, decided_by, at))
+        return
+    state = connection.execute(select(_RUN.c.state).where(_RUN.c.id == run_id)).scalar_one()
+    if state in {RunState.HANDED_OVER, RunState.FINISHED}:
+        raise ControlRefused(f"{key} is {state.value.replace('_', ' ')}: nothing of it is left to hand over")
+    connection.execute(
+        update(_RUN)
+        .where(_RUN.c.id == run_id)
+        .values(control=control, control_by=by[:200], control_at=leases.now_of(connection))
+    )
+
+
+def _locked(connection: Connection, run_id: int) -> tuple[str, RunControl | None, str, datetime]:
+    """The run's key and what was decided about it, its row locked until the transaction ends."""
+    key, control, by, at = connection.execute(
+        select(_RUN.c.key, _RUN.c.control, _RUN.c.control_by, _RUN.c.control_at)
+        .where(_RUN.c.id == run_id)
+        .with_for_update(key_share=True)
+    ).one()
+    return key, control, by, at
