@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from tasks.messaging.statuses import Channel, Purpose
+from tasks.store.bulk import insert_rows
 from tasks.store.row_sets import as_table
 from tasks.store.tables import Contact, Suppression, SuppressionScope, utc_now
 
@@ -39,8 +40,7 @@ def add_contacts(connection: Connection, contacts: Iterable[dict[str, Any]]) -> 
     now = utc_now()
     defaults = dict.fromkeys(_CONTACT.c.keys()) | {"enabled": True, "created_at": now, "updated_at": now}
     del defaults["id"]
-    if rows := [defaults | contact for contact in contacts]:
-        connection.execute(insert(_CONTACT), rows)
+    insert_rows(connection, _CONTACT, [defaults | contact for contact in contacts])
 
 
 def suppressed_channels(channel: Channel) -> tuple[Channel, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store import leases
+from tasks.store.bulk import insert_rows
 from tasks.store.chunks import chunks_at_work, reopen_chunks, settle_abandoned
 from tasks.store.session import LedgerError
 from tasks.store.tables import (
@@ -205,14 +206,12 @@ def add_messages(connection: Connection, run: RunRecord, rows: Iterable[dict[str
         }
         for row in rows
     ]
-    if values:
-        connection.execute(insert(_MESSAGE), values)
+    insert_rows(connection, _MESSAGE, values)
 
 
 def add_exclusions(connection: Connection, run: RunRecord, rows: Iterable[dict[str, Any]]) -> None:
     """Add excluded rows: `row_number, address, reason, detail` each."""
-    if values := [{**row, "run_id": run.id} for row in rows]:
-        connection.execute(insert(_EXCLUSION), values)
+    insert_rows(connection, _EXCLUSION, [{**row, "run_id": run.id} for row in rows])
 
 
 def check_balance(connection: Connection, run: RunRecord) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Self
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from tasks.store.error_texts import hide_values
+
 DEFAULT_DATABASE_URL = f"sqlite:///{Path(__file__).parents[2] / 'data' / 'rollcall.db'}"
 """`data/rollcall.db` beside the code, not in the current folder: started from another folder, a campaign would
 find no ledger, and be sent again."""
@@ -113,13 +115,15 @@ def make_engine(url: str) -> Engine:
     match parsed.get_backend_name():
         # Parameters stay hidden in errors: they are addresses and names, and errors end up in logs.
         case "postgresql":
-            return create_engine(
+            engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
                 pool_pre_ping=True,
                 hide_parameters=True,
                 # Instants at the edge of the calendar fall off it in other zones.
                 connect_args={"options": "-c timezone=UTC"},
             )
+            hide_values(engine)
+            return engine
         case "sqlite":
             engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite_connection)

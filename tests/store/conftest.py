@@ -3,6 +3,7 @@ import pytest
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.store import runs
 from tasks.store.session import Ledger
+from tests.conftest import make_database
 
 
 @pytest.fixture
@@ -44,3 +45,10 @@ def plan(ledger: Ledger):
         return run, chunk_ids
 
     return plan_run
+
+
+@pytest.fixture
+def postgresql_ledger(request):
+    """An empty ledger on PostgreSQL, for what only that has: connections that can be cut, COPY, row locks."""
+    with Ledger(make_database("postgresql", request)) as opened:
+        yield opened
