@@ -1,4 +1,4 @@
-"""Errors of the database without the values they are about: those are addresses and names, and errors get logged."""
+"""Errors of the database without the values they are about: addresses and names, in an error that gets logged."""
 
 import psycopg
 from sqlalchemy import Engine, event

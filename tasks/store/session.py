@@ -93,9 +93,9 @@ class Ledger:
 
     def _upgrade_schema(self) -> None:
         # Imported here: Alembic costs 0.2 s, and only this needs it.
-        from tasks.store.migrations.upgrade import upgrade_schema  # noqa: PLC0415
+        from tasks.store.migrations.upgrade import changing_schema, upgrade_schema  # noqa: PLC0415
 
-        with self.writing() as connection:
+        with changing_schema(self._engine) as connection:
             upgrade_schema(connection)
 
 

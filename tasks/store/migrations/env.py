@@ -10,6 +10,7 @@ from sqlmodel.sql.sqltypes import AutoString
 
 from tasks.store import tables  # noqa: F401  # registers the tables
 from tasks.store.columns import Money, UtcDateTime, Word
+from tasks.store.migrations.upgrade import changing_schema
 from tasks.store.session import database_url, make_engine
 
 
@@ -38,6 +39,13 @@ def _migrate(connection: Connection) -> None:
         render_item=_render_plain_type,
     )
     context.run_migrations()
+    if connection.dialect.name == "sqlite":
+        # They are off while tables are made anew: see changing_schema.
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if broken is not None:
+            raise RuntimeError(
+                f"a migration left a row of {broken[0]} that refers to a missing row of {broken[2]}"
+            )
 
 
 if (given := context.config.attributes.get("connection")) is not None:
@@ -46,7 +54,7 @@ else:
     # Not a Ledger: it would upgrade the schema inside this command, and Alembic cannot run inside itself.
     engine = make_engine(database_url())
     try:
-        with engine.begin() as own_connection:
+        with changing_schema(engine) as own_connection:
             _migrate(own_connection)
     finally:
         engine.dispose()

@@ -1,13 +1,16 @@
 """Bringing a database to the newest schema when it is opened."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 _UPGRADE_LOCK = 0x526F6C6C  # "Roll"; any constant that all Rollcall processes share
 
@@ -20,8 +23,28 @@ def migration_config(connection: Connection | None = None) -> Config:
     return config
 
 
+@contextmanager
+def changing_schema(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may change tables: all of it happens, or nothing.
+
+    SQLite cannot alter much in place: Alembic copies the table, drops it, and renames the copy. With foreign keys
+    on, a table that others refer to cannot be dropped, so they are off meanwhile; `env.py` checks them afterwards.
+    """
+    with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").connect() as connection:
+        driver_connection: Any = connection.connection.driver_connection
+        is_sqlite = connection.dialect.name == "sqlite"
+        if is_sqlite:  # not through SQLAlchemy: within a transaction, this does nothing
+            driver_connection.execute("PRAGMA foreign_keys = OFF")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            if is_sqlite:
+                driver_connection.execute("PRAGMA foreign_keys = ON")
+
+
 def upgrade_schema(connection: Connection) -> None:
-    """Create or upgrade the tables, inside the caller's transaction.
+    """Create or upgrade the tables, inside the caller's `changing_schema`.
 
     Raises:
         LedgerError: The database was made by a newer version of this program.
