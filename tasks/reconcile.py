@@ -134,7 +134,8 @@ def _drain_some(ledger: Ledger, *, singly: bool = False) -> Findings:
             for event in events:
                 findings += _read_or_close(connection, event)
             return findings
-        for provider in {event.provider for event in events}:
+        # In one order: two who read the inbox at once must not wait for each other in a circle.
+        for provider in sorted({event.provider for event in events}):
             findings += _read_events(connection, provider, [e for e in events if e.provider == provider])
     return findings
 

@@ -91,6 +91,9 @@ def record_consent(
             "effective_at": at,
         }
         (opt_ins if report.is_opt_in else opt_outs).append(row)
+    # In one order, as everybody locks them: two who learn of the same people wait, and not in a circle.
+    opt_outs.sort(key=_place)
+    opt_ins.sort(key=_place)
     if opt_outs:
         added = _insert(connection)
         is_newer = added.excluded.effective_at > _SUPPRESSION.c.effective_at
@@ -99,6 +102,10 @@ def record_consent(
         )
     for row in opt_ins:
         _lift(connection, row)
+
+
+def _place(row: dict[str, object]) -> tuple[str, ...]:
+    return str(row["address"]), str(row["channel"])
 
 
 def _lift(connection: Connection, opt_in: dict[str, object]) -> None:

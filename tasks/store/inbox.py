@@ -44,7 +44,8 @@ def add_events(connection: Connection, events: Sequence[EventToKeep]) -> None:
             "processed_at": event.received_at if event.error else None,
             "error": event.error,
         }
-        for event in events
+        # In one order, or two receivers that are told the same at once wait for each other in a circle.
+        for event in sorted(events, key=lambda event: event.dedupe_key)
     ]
     if rows:
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, update
 
 from tasks.messaging.reports import HandedOver
 from tasks.messaging.statuses import MessageStatus
@@ -132,11 +132,17 @@ def claim_questions(
 
 def ask_again(connection: Connection, run_id: int) -> None:
     """Let the next question about every open message of a run be due now."""
-    connection.execute(
-        update(_MESSAGE)
-        .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.next_poll_at > utc_now())
-        .values(next_poll_at=None)
-    )
+    put_off = (_MESSAGE.c.run_id == run_id) & (_MESSAGE.c.next_poll_at > utc_now())
+    connection.execute(update(_MESSAGE).where(_MESSAGE.c.id.in_(_locked(put_off))).values(next_poll_at=None))
+
+
+def _locked(which: ColumnElement[bool], limit: int | None = None) -> Select[Any]:
+    """The ids of messages, kept from others until the transaction ends.
+
+    An UPDATE takes rows in whatever order it finds them in, and two of them can wait for each other in a circle.
+    Whoever takes many messages takes them in the order of their ids.
+    """
+    return select(_MESSAGE.c.id).where(which).order_by(_MESSAGE.c.id).limit(limit).with_for_update()
 
 
 def count_rivals(connection: Connection, provider: str, addresses: Iterable[str]) -> dict[str, int]:
@@ -212,19 +218,29 @@ def settle_by_ticket(connection: Connection, run_id: int) -> int:
     Returns:
         How many.
     """
-    requests = select(_REQUEST.c.id).where(
-        _REQUEST.c.run_id == run_id,
-        _REQUEST.c.ticket.is_not(None),
-        or_(_REQUEST.c.state == RequestState.OPEN, _REQUEST.c.state == RequestState.UNKNOWN),
+    # Requests before messages, and each in one order, as everybody locks them.
+    told = (
+        select(_REQUEST.c.id)
+        .where(
+            _REQUEST.c.run_id == run_id,
+            _REQUEST.c.ticket.is_not(None),
+            or_(_REQUEST.c.state == RequestState.OPEN, _REQUEST.c.state == RequestState.UNKNOWN),
+        )
+        .order_by(_REQUEST.c.reference)
+        .with_for_update(key_share=True)
+    )
+    requests = list(connection.execute(told).scalars())
+    if not requests:
+        return 0
+    lost = (
+        (_MESSAGE.c.run_id == run_id)
+        & (_MESSAGE.c.status == MessageStatus.UNKNOWN)
+        & _MESSAGE.c.request_id.in_(requests)
     )
     ticket = select(_REQUEST.c.ticket).where(_REQUEST.c.id == _MESSAGE.c.request_id).scalar_subquery()
     settled = connection.execute(
         update(_MESSAGE)
-        .where(
-            _MESSAGE.c.run_id == run_id,
-            _MESSAGE.c.status == MessageStatus.UNKNOWN,
-            _MESSAGE.c.request_id.in_(requests),
-        )
+        .where(_MESSAGE.c.id.in_(_locked(lost)), _MESSAGE.c.status == MessageStatus.UNKNOWN)
         .values(
             status=MessageStatus.ACCEPTED,
             reason=None,
@@ -235,11 +251,7 @@ def settle_by_ticket(connection: Connection, run_id: int) -> int:
     # Not those that are still open: their own answer, or the end of their sender, says what they are.
     connection.execute(
         update(_REQUEST)
-        .where(
-            _REQUEST.c.run_id == run_id,
-            _REQUEST.c.ticket.is_not(None),
-            _REQUEST.c.state == RequestState.UNKNOWN,
-        )
+        .where(_REQUEST.c.id.in_(requests), _REQUEST.c.state == RequestState.UNKNOWN)
         .values(state=RequestState.ACCEPTED, error=None)
     )
     return int(settled)
@@ -258,16 +270,20 @@ def plan_again(connection: Connection, run_id: int, messages: Mapping[int, int] 
     Returns:
         How many are planned now; one that moved on meanwhile stays where it is.
     """
-    condition = _MESSAGE.c.status == MessageStatus.UNKNOWN
     planned = {"status": MessageStatus.PLANNED, "reason": reason, "request_id": None, "status_at": utc_now()}
+    lost = _MESSAGE.c.status == MessageStatus.UNKNOWN
     if messages is None:
-        whose: Sequence[Any] = [_MESSAGE.c.run_id == run_id]
+        whose: Sequence[Any] = [_MESSAGE.c.id.in_(_locked((_MESSAGE.c.run_id == run_id) & lost))]
         parameters: Sequence[dict[str, int]] = [{}]
+        in_chunks = _CHUNK.c.run_id == run_id
     else:
         whose = [_MESSAGE.c.id == bindparam("message_id"), _MESSAGE.c.attempts == bindparam("attempt")]
-        parameters = [{"message_id": message, "attempt": attempt} for message, attempt in messages.items()]
+        parameters = [{"message_id": message, "attempt": messages[message]} for message in sorted(messages)]
+        in_chunks = _CHUNK.c.id.in_(select(_MESSAGE.c.chunk_id).where(_MESSAGE.c.id.in_(list(messages))))
+    # Chunks before messages, and each in the order of their ids, as everybody locks them.
+    connection.execute(select(_CHUNK.c.id).where(in_chunks).order_by(_CHUNK.c.id).with_for_update(key_share=True))
     by_chunk: dict[int, int] = {}
-    statement = update(_MESSAGE).where(condition, *whose).values(**planned).returning(_MESSAGE.c.chunk_id)
+    statement = update(_MESSAGE).where(lost, *whose).values(**planned).returning(_MESSAGE.c.chunk_id)
     for parameter in parameters:
         for chunk_id in connection.execute(statement, parameter).scalars():
             by_chunk[chunk_id] = by_chunk.get(chunk_id, 0) + 1
@@ -305,11 +321,7 @@ def close_without_receipt(
         How many.
     """
     is_open = or_(*(_MESSAGE.c.status == status for status in statuses))
-    chosen = (
-        select(_MESSAGE.c.id)
-        .where(_MESSAGE.c.run_id == run_id, is_open, claimed_before >= _CLAIMED_AT)
-        .limit(limit)
-    )
+    chosen = _locked((_MESSAGE.c.run_id == run_id) & is_open & (claimed_before >= _CLAIMED_AT), limit)
     closed = connection.execute(
         update(_MESSAGE)
         .where(_MESSAGE.c.id.in_(chosen), is_open)

@@ -9,7 +9,16 @@ from tests.conftest import make_database
 @pytest.fixture
 def plan(ledger: Ledger):
     """Plan a run of some messages, in chunks of the given sizes; returns the run and its chunks' ids."""
+    return planning(ledger)
 
+
+@pytest.fixture
+def plan_on_postgresql(postgresql_ledger: Ledger):
+    """The same in the ledger of `postgresql_ledger`."""
+    return planning(postgresql_ledger)
+
+
+def planning(ledger: Ledger):
     def plan_run(*sizes: int, name: str = "spring", run_key: str = "1"):
         with ledger.writing() as connection:
             run, chunk_ids = runs.create_run(
