@@ -93,8 +93,11 @@ class Ledger:
 
     def _upgrade_schema(self) -> None:
         # Imported here: Alembic costs 0.2 s, and only this needs it.
-        from tasks.store.migrations.upgrade import changing_schema, upgrade_schema  # noqa: PLC0415
+        from tasks.store.migrations.upgrade import changing_schema, is_current, upgrade_schema  # noqa: PLC0415
 
+        with self.reading() as connection:
+            if is_current(connection):  # no lock for it: a ledger is opened often, and others write meanwhile
+                return
         with changing_schema(self._engine) as connection:
             upgrade_schema(connection)
 
@@ -119,8 +122,7 @@ def make_engine(url: str) -> Engine:
                 parsed.set(drivername="postgresql+psycopg"),
                 pool_pre_ping=True,
                 hide_parameters=True,
-                # Instants at the edge of the calendar fall off it in other zones.
-                connect_args={"options": "-c timezone=UTC"},
+                connect_args=_postgresql_arguments(parsed),
             )
             hide_values(engine)
             return engine
@@ -131,6 +133,21 @@ def make_engine(url: str) -> Engine:
             return engine
         case other:
             raise LedgerError(f"ROLLCALL_DATABASE_URL names {other}; the ledger runs on SQLite and PostgreSQL")
+
+
+def _postgresql_arguments(url: URL) -> dict[str, Any]:
+    """What a connection is opened with; what the URL says of it counts more."""
+    # The system's own keepalive waits two hours. A sender would wait as long for a server that is gone, with
+    # outcomes to record; and the server would keep the locks of a sender whose machine is gone.
+    keepalive = {"idle": 20, "interval": 5, "count": 4}
+    settings = {"timezone": "UTC"}  # instants at the edge of the calendar fall off it in other zones
+    settings |= {f"tcp_keepalives_{name}": str(value) for name, value in keepalive.items()}
+    arguments: dict[str, Any] = {f"keepalives_{name}": value for name, value in keepalive.items()}
+    arguments |= {"connect_timeout": 20, "tcp_user_timeout": 40_000}
+    arguments = {name: value for name, value in arguments.items() if name not in url.query}
+    given = url.query.get("options", "")
+    options = [f"-c {name}={value}" for name, value in settings.items()]
+    return arguments | {"options": " ".join([*options, given if isinstance(given, str) else " ".join(given)])}
 
 
 def _make_directory(url: URL) -> None:

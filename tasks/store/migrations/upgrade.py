@@ -43,6 +43,12 @@ def changing_schema(engine: Engine) -> Iterator[Connection]:
                 driver_connection.execute("PRAGMA foreign_keys = ON")
 
 
+def is_current(connection: Connection) -> bool:
+    """Whether the tables are those of this version."""
+    head = ScriptDirectory.from_config(migration_config()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == head
+
+
 def upgrade_schema(connection: Connection) -> None:
     """Create or upgrade the tables, inside the caller's `changing_schema`.
 
