@@ -15,6 +15,7 @@ from flows.send_campaign import NOT_WELL
 from flows.sync_opt_outs import SyncedOptOuts, sync_opt_outs
 from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_logs
 from tasks.closing import UnknownChoice
+from tasks.contacts.file_references import check_file_reference
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.report import STATUS_MEANINGS
@@ -75,6 +76,7 @@ def main_reconcile_deliveries(arguments: Sequence[str] | None = None) -> int:
                 return ExitCode.REFUSED
         window = _duration("--receipt-window", options.receipt_window) if options.receipt_window else None
         columns = _columns(options.column)
+        _check_files("--report", options.report)
         time_limit = _duration("--time-limit", options.time_limit)
         show_prefect_logs(verbose=options.verbose)
         started = time.monotonic()
@@ -119,6 +121,7 @@ def main_sync_opt_outs(arguments: Sequence[str] | None = None) -> int:
     console = Console()
 
     def work() -> ExitCode:
+        _check_files("FILE", *options.suppressions)
         show_prefect_logs(verbose=options.verbose)
         start_out_of_reach_of_ctrl_c()
         done = sync_opt_outs(
@@ -188,6 +191,19 @@ def _confirm(
         console.print("Not confirmed; nothing was done.")
         return None
     return count
+
+
+def _check_files(option: str, *named: str | None) -> None:
+    """Before a flow run begins: Prefect stores its parameters, and checks them only then.
+
+    Raises:
+        CampaignError: A URL holds a password or a signature.
+    """
+    for text in filter(None, named):
+        try:
+            check_file_reference(text)
+        except ValueError as error:
+            raise CampaignError(option, [str(error)]) from None
 
 
 def _duration(option: str, text: str) -> "Duration":

@@ -22,6 +22,7 @@ from pydantic import Field
 from flows.named_runs import find_runs
 from flows.parameters import CampaignError, Duration
 from tasks.closing import UnknownChoice, decide_about_unknown, settle_run
+from tasks.contacts.file_references import FileReference
 from tasks.messaging.statuses import MessageStatus
 from tasks.questions import ask_about_messages, search_for_messages
 from tasks.reconcile import EVENTS_PER_TASK, Findings, drain_inbox, make_all_due
@@ -72,7 +73,7 @@ def reconcile_deliveries(
     *,
     unknown: UnknownChoice | None = None,
     unknown_count: Annotated[int | None, Field(ge=0)] = None,
-    report: str | None = None,
+    report: FileReference | None = None,
     report_columns: dict[str, str] | None = None,
     receipt_window: Duration | None = None,
     ask_now: bool = False,
@@ -86,7 +87,8 @@ def reconcile_deliveries(
         unknown: What to do with messages of which nobody can say whether they arrived: needs `campaign` and
             `run_key`. `resend`: whoever got the first one gets a second. `close`: hand them over no more.
         unknown_count: Refuse to do that if there are not exactly as many.
-        report: A report exported from the provider's console, to be read first.
+        report: A report exported from the provider's console, to be read first: a path or URL;
+            `${ROLLCALL_...}` in it is an environment variable.
         report_columns: Header by meaning, where a header of the report is not recognised.
         receipt_window: Instead of the provider's: how long after its sending a message without a receipt becomes
             `unconfirmed`.

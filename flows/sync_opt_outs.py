@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from tasks.contacts.file_references import FileReference
 from tasks.messaging.statuses import Channel
 from tasks.opt_outs import ask_for_opt_outs, providers_with_credentials, read_suppression_list
 from tasks.reconcile import EVENTS_PER_TASK, Findings, drain_inbox
@@ -38,7 +39,7 @@ class SyncedOptOuts:
 @flow(name="sync-opt-outs", persist_result=False)
 def sync_opt_outs(
     suppressions: Annotated[
-        list[str], Field(description="Contact files with addresses that must not be contacted.")
+        list[FileReference], Field(description="Contact files with addresses that must not be contacted.")
     ] = [],  # noqa: B006  # Prefect copies it, and a form shows a list
     *,
     channel: Channel = Channel.SMS,
@@ -50,7 +51,8 @@ def sync_opt_outs(
     """Keep consent true.
 
     Args:
-        suppressions: Lists of people who must not be contacted: CSV, Excel or Parquet, paths or URLs.
+        suppressions: Lists of people who must not be contacted: CSV, Excel or Parquet, paths or URLs;
+            `${ROLLCALL_...}` in them is an environment variable.
         channel: For which those lists hold.
         default_country: ISO 3166-1 alpha-2 of numbers without a country code in those lists.
         providers: Ask these; all that can be asked and have credentials when empty.

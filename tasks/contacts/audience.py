@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from tasks.contacts.countries import is_country, nearest_country
+from tasks.contacts.file_references import FileReference
 from tasks.messaging.strict_model import StrictModel
 
 
@@ -29,10 +30,11 @@ class UnknownContacts(StrEnum):
 class Audience(StrictModel):
     """The contact file, and how to read it."""
 
-    path: str = Field(
+    path: FileReference = Field(
         min_length=1,
         title="Contact file",
-        description="CSV, Excel or Parquet; a path or any URL that fsspec opens (https://, s3://, ...).",
+        description="CSV, Excel or Parquet; a path or any URL that fsspec opens (https://, s3://...). One with a "
+        "password or a signature in it goes into an environment variable: ${ROLLCALL_CONTACTS_URL}.",
     )
     default_country: Annotated[str, AfterValidator(_check_country)] | None = Field(
         default=None,
@@ -49,7 +51,7 @@ class Audience(StrictModel):
         title="Unknown contacts",
         description="create: send and add them to the registry; skip: send only to contacts in the registry.",
     )
-    suppressions: str | None = Field(
+    suppressions: FileReference | None = Field(
         default=None,
         title="Suppression file",
         description="A contact file with addresses that must not be contacted; kept in the ledger from then on.",

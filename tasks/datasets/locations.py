@@ -2,55 +2,104 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from contextlib import ExitStack
+from typing import IO
 from urllib.parse import urlsplit
 
 import fsspec
 
+from tasks.contacts.file_references import REFERENCE, check_file_reference
 from tasks.datasets.errors import DatasetError
 
 _CHUNK_BYTES = 1 << 20
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
 
 
 def describe_location(path: str) -> str:
-    """A path for messages: no user, password or signature of a URL in it."""
-    if "://" not in path:
-        return path
-    parts = urlsplit(path)
+    """A path for messages: no user, password or signature of a URL in it; references to variables as they are."""
+    return "::".join(map(_describe_link, path.split("::")))
+
+
+def _describe_link(link: str) -> str:
+    if "://" not in link:
+        return link
+    try:
+        parts = urlsplit(link)
+    except ValueError:  # a bracket that is not closed: nothing in it can be told from anything else
+        return f"{link.partition('://')[0]}://..."
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def bring_here(path: str, stack: ExitStack) -> str:
     """A local file with the contents of `path`; a temporary copy of a remote one, removed when `stack` closes.
 
+    `${ROLLCALL_...}` in it is replaced by the environment variable here and nowhere else, so that what it stands
+    for is never stored or shown. An error about such a file tells neither what it stands for nor what caused it:
+    other libraries quote the whole address.
+
     Raises:
-        DatasetError: There is no such file, it may not be read, or it could not be fetched.
+        DatasetError: There is no such file, it may not be read, or it could not be fetched; or a variable is not
+            set, or may not be referred to.
     """
     described = describe_location(path)
-    if "://" not in path and "::" not in path:
-        return _check_local(os.path.expanduser(path), described)  # noqa: PTH111 - stays the text that the user wrote
-    if path.startswith("file://"):
-        return _check_local(path.removeprefix("file://"), described)
-    suffix = "".join(part for part in urlsplit(path).path.rpartition("/")[2].partition(".")[1:])
-    copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="rollcall-", suffix=suffix))  # noqa: SIM115 - in the stack
-    try:
-        with fsspec.open(path, "rb") as remote:
-            shutil.copyfileobj(remote, copy, _CHUNK_BYTES)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{described} does not exist") from error
-    except (ImportError, ValueError) as error:
-        scheme = path.partition("://")[0]
-        raise DatasetError(
-            f"{described} cannot be opened: fsspec knows no '{scheme}://' files, or needs another package for them"
-        ) from error
-    except Exception as error:
-        raise DatasetError(
-            f"{described} could not be fetched ({type(error).__name__}): check the address and the access rights"
-        ) from error
-    copy.flush()
+    expanded = _expand(path)
+    if "://" not in expanded and "::" not in expanded:
+        return _check_local(os.path.expanduser(expanded), described)  # noqa: PTH111 - stays the text that the user wrote
+    if expanded.startswith("file://"):
+        return _check_local(expanded.removeprefix("file://"), described)
+    copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="rollcall-", suffix=_suffix_of(expanded)))  # noqa: SIM115 - in the stack
+    if problem := _fetch(expanded, copy):
+        raise DatasetError(f"{described} {problem}")
     return copy.name
+
+
+def _expand(path: str) -> str:
+    names = REFERENCE.findall(path)
+    if not names:
+        return path
+    try:
+        # Also where it did not come through a campaign file, which was checked when it was read.
+        check_file_reference("".join(f"${{{name}}}" for name in names))
+    except ValueError as error:
+        raise DatasetError(str(error)) from None
+    if unset := [name for name in names if not os.environ.get(name)]:
+        raise DatasetError(
+            f"{describe_location(path)} cannot be opened: the environment variable {unset[0]} is not set where "
+            "this runs"
+        )
+    return REFERENCE.sub(lambda found: os.environ[found.group(1)].strip(), path)
+
+
+def _suffix_of(url: str) -> str:
+    """`.csv.gz` of an address that ends so: by it, compression is recognised."""
+    try:
+        name = urlsplit(url).path.rpartition("/")[2]
+    except ValueError:
+        return ""
+    return "".join(name.partition(".")[1:])
+
+
+def _fetch(url: str, copy: IO[bytes]) -> str | None:
+    """Copy a remote file; returns what went wrong.
+
+    Returned, not raised: fsspec's exceptions quote the address, and would stay with one that is raised for them.
+    """
+    try:
+        with fsspec.open(url, "rb") as remote:
+            shutil.copyfileobj(remote, copy, _CHUNK_BYTES)
+        copy.flush()
+    except FileNotFoundError:
+        return "does not exist"
+    except (ImportError, ValueError):
+        scheme = _SCHEME.match(url)
+        what = f"'{scheme.group()}://' files" if scheme else "such files"
+        return f"cannot be opened: fsspec knows no {what}, or needs another package for them"
+    except Exception as error:  # noqa: BLE001  # every kind of storage has its own
+        return f"could not be fetched ({type(error).__name__}): check the address and the access rights"
+    return None
 
 
 def _check_local(path: str, described: str) -> str:
@@ -59,12 +108,12 @@ def _check_local(path: str, described: str) -> str:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - the same
             is_empty = not file.read(1)
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise DatasetError(
             f"{described} does not exist: check the path, it is relative to where the command runs"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{described} cannot be read: check its permissions") from error
+        ) from None
+    except (OSError, ValueError):
+        raise DatasetError(f"{described} cannot be read: check its permissions") from None
     if is_empty:
         raise DatasetError(f"{described} is empty: it has not even a header")
     return path

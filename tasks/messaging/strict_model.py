@@ -14,7 +14,8 @@ class StrictModel(BaseModel):
     ("Extra inputs are not permitted") does not tell what to write instead.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What stands in a file may be a secret or personal: an error names the key, and does not repeat the value.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
