@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.absorb import absorb
 from tasks.blocks import load_credentials
+from tasks.concealment import concealed_errors
 from tasks.connection import connect_reader
 from tasks.contacts.audience import Audience
 from tasks.judge import read_suppressed_addresses
@@ -44,7 +45,13 @@ def _has_credentials(provider: str) -> bool:
     return True
 
 
-@task(name="ask for opt-outs", task_run_name="ask {provider} for opt-outs", cache_policy=NO_CACHE)
+@task(
+    name="ask for opt-outs",
+    task_run_name="ask {provider} for opt-outs",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+@concealed_errors()
 def ask_for_opt_outs(provider: str) -> Findings:
     """Ask a provider who opted out, opted in or answered since the last time.
 
@@ -93,6 +100,7 @@ def _advance(ledger: Ledger, point: str, until: datetime) -> None:
 
 
 @task(name="read suppression list", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def read_suppression_list(path: str, channel: Channel, default_country: str | None = None) -> int:
     """Put the addresses of a list of people who must not be contacted into the ledger.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.concealment import concealed_errors
 from tasks.contacts.chunks import assign_chunks
 from tasks.datasets.spool import Spool
 from tasks.identity import RunIdentity
@@ -46,6 +47,7 @@ class Plan:
 
 
 @task(name="plan run", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int) -> int:
     """Write a prepared audience into the ledger.
 

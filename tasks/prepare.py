@@ -14,6 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.compose import Composer
+from tasks.concealment import concealed_errors
 from tasks.contacts.audience import Audience
 from tasks.contacts.columns import ColumnMap, Meaning, recognise_columns
 from tasks.contacts.deduplicate import AddressIndex
@@ -98,6 +99,7 @@ class PreparedAudience:
 
 
 @task(name="prepare audience", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) -> PreparedAudience:
     """Read the contact file and decide about every row.
 
@@ -169,6 +171,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
 
 
 @task(name="refresh suppressions", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def refresh_suppressions(run_key: str, channel: Channel, audience: Audience) -> None:
     """Put the suppression file into the ledger once more, before a run goes on: it may have grown since planning.
 

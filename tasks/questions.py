@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Connection
 
 from tasks.absorb import Absorbed, absorb
+from tasks.concealment import concealed_errors
 from tasks.connection import connect_reader
 from tasks.messaging.reports import StatusReport
 from tasks.messaging.statuses import MessageStatus
@@ -33,6 +34,7 @@ _TICKETS_KNOWN_FOR = timedelta(days=8)
     cache_policy=NO_CACHE,
     persist_result=False,
 )
+@concealed_errors()
 def ask_about_messages(run_id: int, *, also_young: bool = False) -> Findings:
     """Ask a run's provider about one batch of messages that wait for their receipt.
 
@@ -55,6 +57,7 @@ def ask_about_messages(run_id: int, *, also_young: bool = False) -> Findings:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
+@concealed_errors()
 def search_for_messages(run_id: int) -> Findings:
     """Search a run's provider for one batch of messages whose answer was lost.
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from tasks.absorb import Absorbed, absorb
+from tasks.concealment import concealed_errors
 from tasks.messaging.reports import Report
 from tasks.messaging.statuses import MessageStatus
 from tasks.providers.registry import load_callbacks
@@ -102,6 +103,7 @@ class Findings:
 
 
 @task(name="read the inbox", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
     """Read events that providers sent, oldest first, and put what they say into the ledger.
 
@@ -200,6 +202,7 @@ def _read_event(provider: str, event: inbox.KeptEvent) -> Sequence[Report]:
 
 
 @task(name="make all due", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def make_all_due(run_ids: Sequence[int]) -> None:
     """Let everything that was put off be due now: questions about these runs, events that fitted no message."""
     with Ledger() as ledger:

@@ -18,6 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Connection
 
 from tasks import charts
+from tasks.concealment import concealed_errors
 from tasks.contacts.masking import mask_text
 from tasks.corrections import NOT_DELIVERED, replacing, write_corrections
 from tasks.datasets.spool import Spool
@@ -65,6 +66,7 @@ class ReportFiles:
 
 
 @task(name="publish report", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def publish_report(run_id: int, handed_over_before: int | None = None) -> RunAccount:
     """Count a run, write its report into files, and publish the account as an artifact of the flow run.
 
@@ -167,6 +169,7 @@ def _write_report(connection: Connection, account: RunAccount, directory: Path) 
 
 
 @task(name="publish plan", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def publish_plan(
     identity: RunIdentity, prepared: PreparedAudience, chunk_size: int, planned_at: datetime | None = None
 ) -> Plan:

@@ -8,6 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.absorb import Absorbed, absorb
+from tasks.concealment import concealed_errors
 from tasks.datasets.readers import ContactFile, DatasetError, open_contacts
 from tasks.messaging.reports import StatusReport
 from tasks.providers.reader import UnreadableReport
@@ -39,6 +40,7 @@ def providers_with_reports() -> list[str]:
 
 
 @task(name="import report", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def import_report(
     provider: str, path: str, columns: Mapping[str, str] | None = None
 ) -> tuple[ImportedReport, Findings]:

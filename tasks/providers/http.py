@@ -298,6 +298,8 @@ class HttpClient:
         text = self._without_secrets(content.decode("utf-8-sig", errors="replace"))
         try:
             body = jsonlib.loads(text, parse_float=Decimal) if text.strip() else None
+            if "\\" in text:  # the key may have been spelled `ab\/cd` or `\u0061b/cd`, and is plain only now
+                body = self._without_secrets_inside(body)
         except (ValueError, RecursionError):
             if response.is_success:
                 return OutcomeUnknown(
@@ -312,6 +314,19 @@ class HttpClient:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
         return text
+
+    def _without_secrets_inside(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self._without_secrets(value)
+            case list():
+                return [self._without_secrets_inside(item) for item in value]
+            case dict():
+                return {
+                    self._without_secrets(name): self._without_secrets_inside(item) for name, item in value.items()
+                }
+            case _:
+                return value
 
     def _may_be_tried_again(self, error: BaseException, *, repeatable: bool) -> bool:
         if not isinstance(error, ProviderError) or self._is_stopped():

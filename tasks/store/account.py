@@ -1,13 +1,16 @@
 """The account of a run in numbers: what became of every row."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, Row, exists, func, or_, select
 
+from tasks.contacts.masking import mask_text
 from tasks.messaging.statuses import (
     HANDED_OVER_STATUSES,
     Channel,
@@ -262,7 +265,10 @@ def _count_troubles(connection: Connection, run_id: int) -> dict[tuple[MessageSt
         .order_by(func.count().desc(), *kind)
         .limit(MOST_KINDS)
     )
-    return {(status, reason, raw): count for status, reason, raw, count in counted}
+    troubles: Counter[tuple[MessageStatus, str, str | None]] = Counter()
+    for status, reason, raw, count in counted:
+        troubles[status, reason, None if raw is None else mask_text(raw)] += count
+    return dict(troubles)
 
 
 def _count_spending(connection: Connection, run_id: int) -> tuple[dict[str, Tally], dict[str, Tally]]:
@@ -294,7 +300,7 @@ def _count_unknown_words(connection: Connection, run_id: int) -> dict[str, int]:
         .order_by(func.count().desc(), word)
         .limit(MOST_KINDS)
     )
-    return {text: count for text, count in counted}  # noqa: C416  # rows are not pairs to dict()
+    return _masked(counted)
 
 
 def _count_replies(connection: Connection, run_id: int) -> int:
@@ -328,7 +334,15 @@ def _count_unreadable_events(connection: Connection, run: runs.RunRecord) -> dic
         .order_by(func.count().desc(), _EVENT.c.error)
         .limit(MOST_KINDS)
     )
-    return {error: count for error, count in counted}  # noqa: C416  # the same
+    return _masked(counted)
+
+
+def _masked(counted: Iterable[Row[Any]]) -> dict[str, int]:
+    """What providers said, and how often, as it may be shown: a word of theirs may be a number that they echo."""
+    words: Counter[str] = Counter()
+    for word, count in counted:
+        words[mask_text(word)] += count
+    return dict(words)
 
 
 def message_statuses(connection: Connection, run_id: int) -> dict[str, MessageStatus]:

@@ -5,6 +5,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
+from tasks.contacts.masking import mask_text
+
 
 def hide_values(engine: Engine) -> None:
     """Take the values out of every error of this engine.
@@ -25,6 +27,9 @@ def _without_values(context: ExceptionContext) -> None:
 
 
 def without_values(error: psycopg.Error) -> None:
-    """Leave of an error's text only PostgreSQL's first line, which names tables, columns and constraints."""
+    """Leave of an error's text only PostgreSQL's first line, which names tables, columns and constraints.
+
+    A value that has the wrong syntax is quoted there, too.
+    """
     if error.diag.message_primary is not None:  # else it is the driver's own: it tells no values
-        error.args = (error.diag.message_primary,)
+        error.args = (mask_text(error.diag.message_primary),)

@@ -65,8 +65,8 @@ class Ledger:
 
     @property
     def shown_url(self) -> str:
-        """The database's URL without its password."""
-        return self._engine.url.render_as_string(hide_password=True)
+        """The database's URL without its password, wherever that stands in it."""
+        return self._engine.url.set(query={}).render_as_string(hide_password=True)
 
     @cached_property
     def _writer(self) -> Engine:
@@ -110,11 +110,14 @@ def make_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter of a port that is none, which may be half a password
+        parsed = None
+    if parsed is None or "@" in (parsed.host or ""):
         raise LedgerError(
             "ROLLCALL_DATABASE_URL is not a database URL. "
-            "Examples: sqlite:///data/rollcall.db, postgresql://user:password@host/rollcall"
-        ) from None
+            "Examples: sqlite:///data/rollcall.db, postgresql://user:password@host/rollcall; "
+            "in a password, @ is written %40, / %2F and : %3A"
+        )
     match parsed.get_backend_name():
         # Parameters stay hidden in errors: they are addresses and names, and errors end up in logs.
         case "postgresql":

@@ -351,6 +351,10 @@ def linked_exceptions(error: BaseException) -> list[BaseException]:
         pytest.param(servers.answer_always(response(200, "<html>")), id="no JSON"),
         pytest.param(servers.answer_always(response(429, f'{{"message": "{KEY} {PHONE}"}}')), id="429"),
         pytest.param(servers.answer_always(response(400, f'{{"message": "{KEY} {PHONE}"}}')), id="400"),
+        pytest.param(
+            servers.answer_always(response(400, f'{{"message": "\\u{ord(KEY[0]):04x}{KEY[1:]} {PHONE}"}}')),
+            id="400, the key spelled otherwise",
+        ),
     ],
 )
 async def test_no_error_or_log_shows_the_key_or_the_address(
