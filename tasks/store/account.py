@@ -340,8 +340,8 @@ def _count_unreadable_events(connection: Connection, run: runs.RunRecord) -> dic
 def _masked(counted: Iterable[Row[Any]]) -> dict[str, int]:
     """What providers said, and how often, as it may be shown: a word of theirs may be a number that they echo."""
     words: Counter[str] = Counter()
-    for word, count in counted:
-        words[mask_text(word)] += count
+    for row in counted:
+        words[mask_text(row[0])] += row[1]
     return dict(words)
 
 
