@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import Connection, exists, func, or_, select
 
 from tasks.contacts.masking import mask_text
 from tasks.messaging.statuses import (
@@ -337,11 +337,11 @@ def _count_unreadable_events(connection: Connection, run: runs.RunRecord) -> dic
     return _masked(counted)
 
 
-def _masked(counted: Iterable[Row[Any]]) -> dict[str, int]:
+def _masked(counted: Iterable[Any]) -> dict[str, int]:
     """What providers said, and how often, as it may be shown: a word of theirs may be a number that they echo."""
     words: Counter[str] = Counter()
-    for row in counted:
-        words[mask_text(row[0])] += row[1]
+    for word, count in counted:
+        words[mask_text(word)] += count
     return dict(words)
 
 
