@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from tasks.concealment import conceal_text
 from tasks.contacts.addresses import tidy_address
 from tasks.contacts.audience import Audience
 from tasks.identity import RunIdentity
@@ -295,11 +296,11 @@ _PLAIN_WORDS = {
 
 
 def explain_validation(error: ValidationError) -> list[str]:
-    """One sentence per problem, beginning with the key. Values are not repeated: they may be personal."""
+    """One sentence per problem, beginning with the key. Without secrets and addresses: values may be personal."""
     sentences = []
     for problem in error.errors(include_url=False, include_input=False):
         key = ".".join(str(part) for part in problem["loc"])
         text = problem["msg"].removeprefix("Value error, ")
         text = _PLAIN_WORDS.get(problem["type"], text)
-        sentences.append(f"{key}: {text}" if key else text)
+        sentences.append(conceal_text(f"{key}: {text}" if key else text))
     return sentences

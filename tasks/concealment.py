@@ -1,8 +1,11 @@
 """The last line of defence: what leaves a task as an exception shows no secret and no full address.
 
 Prefect writes the text of an exception, and of all those that led to it, into its log, its states and its
-database. Errors of this program are made so that they may be shown. Those of libraries, and faults that nobody
-thought of, may quote what was being worked on: a cell, a number, a connection string.
+database. Whatever `persist_result` says, it also pickles the exception that a flow ends with, attributes and
+all, into its result storage.
+
+Errors of this program are made so that they may be shown. Those of libraries, and faults that nobody thought of,
+may quote what was being worked on: a cell, a number, a connection string.
 """
 
 import os
@@ -11,6 +14,9 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
+
+from pydantic import ValidationError
+from sqlalchemy.exc import StatementError
 
 from tasks.contacts.masking import mask_text
 
@@ -64,17 +70,35 @@ def _conceal(error: BaseException, seen: set[int]) -> BaseException:
         error.__context__ = _conceal(error.__context__, seen)
     if isinstance(error, BaseExceptionGroup):
         error = _like(error, error.derive([_conceal(one, seen) for one in error.exceptions]))
-    if _is_clean(error):
-        return error
+    if isinstance(error, ValidationError | StatementError):
+        return _like(error, ConcealedError(conceal_text(f"{type(error).__name__}: {_without_values(error)}")))
+    if not _is_clean(error):
+        _change_in_place(error)
+    if not _is_clean(error):
+        return _like(error, ConcealedError(conceal_text(f"{type(error).__name__}: {error}")))
+    return error
+
+
+def _change_in_place(error: BaseException) -> None:
     error.args = tuple(map(_conceal_value, error.args))
+    for name, value in vars(error).items():
+        if isinstance(value, str):
+            setattr(error, name, conceal_text(value))
     if isinstance(error, OSError):
-        for attribute in ("filename", "filename2", "strerror"):  # its text is made of these, not of `args`
-            setattr(error, attribute, _conceal_value(getattr(error, attribute)))
+        for name in ("filename", "filename2", "strerror"):  # its text is made of these, not of `args`
+            setattr(error, name, _conceal_value(getattr(error, name)))
     if hasattr(error, "__notes__"):
         error.__notes__ = [conceal_text(note) for note in error.__notes__]
-    if _is_clean(error):
-        return error
-    return _like(error, ConcealedError(conceal_text(f"{type(error).__name__}: {error}")))
+
+
+def _without_values(error: ValidationError | StatementError) -> str:
+    """These two carry what was refused, a row's cells or a statement's parameters, and are pickled with it."""
+    if isinstance(error, StatementError):
+        return str(error.args[0])
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return f"{error.title}: " + "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems
+    )
 
 
 def _like(original: BaseException, other: BaseException) -> BaseException:
@@ -84,8 +108,12 @@ def _like(original: BaseException, other: BaseException) -> BaseException:
 
 
 def _is_clean(error: BaseException) -> bool:
-    shown = "".join([*traceback.format_exception_only(error), repr(error)])
+    shown = "".join([*traceback.format_exception_only(error), repr(error), *_attributes(error)])
     return conceal_text(shown) == shown
+
+
+def _attributes(error: BaseException) -> Iterator[str]:
+    return (value for value in vars(error).values() if isinstance(value, str))
 
 
 def _conceal_value(value: object) -> object:

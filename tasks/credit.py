@@ -3,6 +3,7 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.concealment import concealed_errors
 from tasks.connection import connect
 from tasks.providers.base import Balance, Provider
 from tasks.providers.errors import ProviderError
@@ -12,6 +13,7 @@ from tasks.store.session import Ledger
 
 
 @task(name="check credit", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def check_credit(run_id: int) -> str | None:
     """Whether the account can pay for anything at all.
 

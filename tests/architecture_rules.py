@@ -14,6 +14,7 @@ PURE = ("tasks/contacts", "tasks/messaging")
 NOT_FLOWS = (
     "flows/control_command.py",
     "flows/named_runs.py",
+    "flows/confirmation.py",
     "flows/parameters.py",
     "flows/reconcile_command.py",
     "flows/terminal.py",

@@ -3,15 +3,18 @@
 import io
 import traceback
 
+import cloudpickle
 import pytest
 from prefect import task
 from pydantic import BaseModel
 from rich.console import Console
+from sqlalchemy import create_engine, text
 
 from tasks.concealment import ConcealedError, conceal_text, concealed_errors
 from tasks.providers.errors import RequestRejected
 
-ADDRESS, KEY, PASSWORD = "+12095550173", "canary-key-93f1", "p@ssword-55"
+ADDRESS, NAME = "+12095550173", "Zebulonius"
+KEY, PASSWORD = "canary-key-93f1", "p@ssword-55"
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +114,18 @@ def test_prefect_sees_the_function_as_it_is():
 def test_a_text_loses_secrets_in_every_spelling_of_a_url():
     shown = conceal_text(f"{KEY}: p%40ssword-55 is {PASSWORD} of {ADDRESS}")
     assert shown == "[secret]: [secret] is [secret] of +1209555••••"
+
+
+def test_what_prefect_pickles_of_it_holds_neither_the_parameters_nor_the_input():
+    def refused_by_the_database():
+        with create_engine("sqlite://").begin() as connection:
+            connection.execute(text("SELECT :name FROM nothing"), {"name": NAME})
+
+    def refused_by_a_model():
+        _Person.model_validate({"phone": NAME})
+
+    for fault in (refused_by_the_database, refused_by_a_model):
+        with pytest.raises(ConcealedError) as refused, concealed_errors():
+            fault()
+        assert NAME.encode() not in cloudpickle.dumps(refused.value)
+        assert NAME not in "".join(traceback.format_exception(refused.value))

@@ -97,7 +97,7 @@ def describe(answer: Answer, *, raw_status: str | None = None, explanation: obje
     """
     message = f"the provider answered {answer.status}"
     if raw_status is not None:
-        message += f" ({raw_status})"
+        message += f" ({mask_text(raw_status)})"
     return message if explanation is None else f"{message}: {quote(str(explanation))}"
 
 
