@@ -61,6 +61,7 @@ def _settle(ledger: Ledger, run_id: int, receipt_window: timedelta | None) -> Ru
 @again_while_busy
 def _settle_state(ledger: Ledger, run_id: int) -> RunState:
     with ledger.writing() as connection:
+        runs.lock_run(connection, run_id)
         outstanding.settle_by_ticket(connection, run_id)
         return runs.settle_run(connection, run_id)
 
@@ -116,6 +117,7 @@ def decide_about_unknown(run_id: int, choice: UnknownChoice, expected: int | Non
 @again_while_busy
 def _decide(ledger: Ledger, run_id: int, choice: UnknownChoice, expected: int | None) -> int:
     with ledger.writing() as connection:
+        runs.lock_run(connection, run_id)
         if choice is UnknownChoice.RESEND:
             done = outstanding.plan_again(connection, run_id, None, reason="resend_decided")
         else:

@@ -1,8 +1,8 @@
 """Chunks: taken by one sender at a time, wherever it runs, and given back when nothing of them is under way.
 
-Rows are locked in one order: the run, its chunks, their messages; so no two wait for each other. Only what a
-reference to the row does not need is locked (`FOR NO KEY UPDATE`): a claim that inserts a request must not wait
-for who takes the run over and waits for that claim.
+Rows are locked in one order: the run, its chunks, their requests, their messages, suppressions, and those of one
+table by their ids; so no two wait for each other. Only what a reference to the row does not need is locked (`FOR NO
+KEY UPDATE`): a claim that inserts a request must not wait for who takes the run over and waits for that claim.
 """
 
 from collections.abc import Collection, Sequence
@@ -162,16 +162,18 @@ def settle_abandoned(connection: Connection, run_id: int) -> int:
 
 def _settle_chunks(connection: Connection, chunk_ids: Sequence[int]) -> int:
     now = utc_now()
-    unknown = connection.execute(
-        update(_MESSAGE)
-        .where(_MESSAGE.c.chunk_id.in_(chunk_ids), _MESSAGE.c.status == MessageStatus.SENDING)
-        .values(status=MessageStatus.UNKNOWN, reason="interrupted", status_at=now)
-    ).rowcount
     connection.execute(
         update(_REQUEST)
         .where(_REQUEST.c.chunk_id.in_(chunk_ids), _REQUEST.c.state == RequestState.OPEN)
         .values(state=RequestState.UNKNOWN, error="interrupted", finished_at=now)
     )
+    unknown = connection.execute(
+        update(_MESSAGE)
+        .where(_MESSAGE.c.chunk_id.in_(chunk_ids), _MESSAGE.c.status == MessageStatus.SENDING)
+        .values(status=MessageStatus.UNKNOWN, reason="interrupted", status_at=now)
+    ).rowcount
+    if unknown:
+        _recount_handled(connection, chunk_ids)
     return int(unknown)
 
 
@@ -198,6 +200,7 @@ def release_chunk(connection: Connection, chunk_id: int, owner: str, *, error: s
     is_ours = hold_chunk(connection, chunk_id, owner)
     if is_ours:
         _settle_chunks(connection, [chunk_id])
+        _recount_handled(connection, [chunk_id])
     left = connection.execute(
         select(func.count())
         .select_from(_MESSAGE)
@@ -222,6 +225,13 @@ def release_chunk(connection: Connection, chunk_id: int, owner: str, *, error: s
             )
         )
     return state
+
+
+def _recount_handled(connection: Connection, chunk_ids: Sequence[int]) -> None:
+    """Count anew: a commit whose answer was lost may have counted its outcomes already."""
+    has_outcome = _MESSAGE.c.status.not_in((MessageStatus.PLANNED, MessageStatus.SENDING))
+    counted = select(func.count()).select_from(_MESSAGE).where(_MESSAGE.c.chunk_id == _CHUNK.c.id, has_outcome)
+    connection.execute(update(_CHUNK).where(_CHUNK.c.id.in_(chunk_ids)).values(handled=counted.scalar_subquery()))
 
 
 def count_handled(connection: Connection, chunk_id: int, handled: int) -> None:

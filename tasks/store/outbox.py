@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
@@ -185,6 +186,7 @@ def claim_messages(
         return Claim(is_held_back=True)
     now = utc_now()
     ours = _MESSAGE.c.id.in_(message_ids) & (_MESSAGE.c.status == MessageStatus.PLANNED)
+    connection.execute(select(_MESSAGE.c.id).where(ours).order_by(_MESSAGE.c.id).with_for_update(key_share=True))
     withdrawn = connection.execute(
         update(_MESSAGE)
         .where(
@@ -267,7 +269,12 @@ def undo_claim(
             _MESSAGE.c.status == MessageStatus.SENDING,
             _MESSAGE.c.attempts == bindparam("before") + 1,
         )
-        .values(status=MessageStatus.PLANNED, attempts=bindparam("before"), request_id=None),
+        .values(
+            status=MessageStatus.PLANNED,
+            attempts=bindparam("before"),
+            request_id=None,
+            claimed_at=case((bindparam("before") > 0, _MESSAGE.c.claimed_at)),
+        ),
         [{"message_id": message_id, "before": before} for message_id, before in sorted(attempts.items())],
     )
     connection.execute(delete(_REQUEST).where(_REQUEST.c.id.in_(request_ids)))
@@ -313,7 +320,10 @@ def record_outcomes(
     """Record what became of claimed messages and of the requests they went in."""
     connection.execute(select(_CHUNK.c.id).where(_CHUNK.c.id == chunk_id).with_for_update(key_share=True))
     now = utc_now()
-    recorded = list(outcomes)
+    # Requests before messages, and each by its id: who reads callbacks locks them in this order.
+    for request in sorted(requests, key=attrgetter("request_id")):
+        _record_request(connection, request, now)
+    recorded = sorted(outcomes, key=attrgetter("message_id"))
     rows = [
         {
             "message_id": outcome.message_id,
@@ -336,23 +346,25 @@ def record_outcomes(
             reopen_chunks(connection, _CHUNK.c.id == chunk_id)
         refused = [outcome.message_id for outcome in recorded if outcome.reason == "opted_out"]
         _keep_opt_outs(connection, refused, now)
-    for request in requests:
-        connection.execute(
-            update(_REQUEST)
-            .where(_REQUEST.c.id == request.request_id)
-            .values(
-                state=request.state,
-                # A callback may have told the ticket already; a lost answer must not take it away.
-                ticket=func.coalesce(storable(request.ticket), _REQUEST.c.ticket),
-                accepted_count=request.accepted_count,
-                total_cost=request.total_cost,
-                residual_credit=request.residual_credit,
-                parts=request.parts,
-                note=storable(request.note),
-                error=storable(request.error),
-                finished_at=now,
-            )
+
+
+def _record_request(connection: Connection, request: RecordedRequest, now: datetime) -> None:
+    connection.execute(
+        update(_REQUEST)
+        .where(_REQUEST.c.id == request.request_id)
+        .values(
+            state=request.state,
+            # A callback may have told the ticket already; a lost answer must not take it away.
+            ticket=func.coalesce(storable(request.ticket), _REQUEST.c.ticket),
+            accepted_count=request.accepted_count,
+            total_cost=request.total_cost,
+            residual_credit=request.residual_credit,
+            parts=request.parts,
+            note=storable(request.note),
+            error=storable(request.error),
+            finished_at=now,
         )
+    )
 
 
 def _keep_opt_outs(connection: Connection, message_ids: Sequence[int], now: datetime) -> None:

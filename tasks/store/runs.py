@@ -319,7 +319,7 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
     Returns:
         `stopped` while messages are left to hand over, `finished` when all are final, else `handed_over`.
     """
-    connection.execute(select(_RUN.c.id).where(_RUN.c.id == run_id).with_for_update(key_share=True))
+    lock_run(connection, run_id)
     withdraw_cancelled(connection, run_id)
     state = _state_of(count_statuses(connection, run_id))
     connection.execute(
@@ -328,6 +328,11 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
         .values(owner=None, lease_until=None, error=error, **_as_values(state))
     )
     return state
+
+
+def lock_run(connection: Connection, run_id: int) -> None:
+    """Lock a run's row until the transaction ends: the first thing that who changes its rest and then it does."""
+    connection.execute(select(_RUN.c.id).where(_RUN.c.id == run_id).with_for_update(key_share=True))
 
 
 def withdraw_cancelled(connection: Connection, run_id: int) -> int:
