@@ -1,8 +1,8 @@
 """Chunks: taken by one sender at a time, wherever it runs, and given back when nothing of them is under way.
 
 Rows are locked in one order: the run, its chunks, their requests, their messages, suppressions, and those of one
-table by their ids; so no two wait for each other. Only what a reference to the row does not need is locked (`FOR NO
-KEY UPDATE`): a claim that inserts a request must not wait for who takes the run over and waits for that claim.
+table by their ids; so no two wait for each other. Only what a reference to the row does not need is locked (`FOR
+NO KEY UPDATE`): a claim that inserts a request must not wait for who takes the run over and waits for that claim.
 """
 
 from collections.abc import Collection, Sequence
