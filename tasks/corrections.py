@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,11 +17,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
-from tasks.contacts.addresses import reachable_address
+from tasks.contacts.addresses import names_nobody, reachable_address
 from tasks.datasets.readers import ContactFile, DatasetError, open_contacts
 from tasks.datasets.writers import write_rejected_rows
 from tasks.meanings import STATUS_MEANINGS
 from tasks.messaging.statuses import Channel, MessageStatus
+from tasks.store.retention import addresses_removed_at
 from tasks.store.runs import RunRecord
 from tasks.store.tables import Exclusion, Message
 
@@ -77,7 +79,10 @@ class _Entry(NamedTuple):
 
     def verdict(self) -> list[str]:
         """The cells of `ROLLCALL_COLUMNS`."""
-        cells = (self.row_number, self.address, self.status, self.reason, self.detail, self.provider_word)
+        address, detail = self.address, self.detail
+        if names_nobody(address):
+            address, detail = None, "the address was removed"
+        cells = (self.row_number, address, self.status, self.reason, detail, self.provider_word)
         return [_as_text(cell) for cell in cells]
 
 
@@ -95,6 +100,11 @@ def write_corrections(connection: Connection, run: RunRecord, directory: Path) -
         OSError: The disk is full, or the directory must not be written.
     """
     excluded, not_delivered = directory / "excluded.csv", directory / "not_delivered.csv"
+    if (removed_at := addresses_removed_at(connection, run.id)) is not None:
+        # Not even with the contact file at hand: it is the same people.
+        for path in (excluded, not_delivered):
+            empty_corrections(path, removed_at)
+        return Corrections(excluded, not_delivered, has_original_columns=False)
     with _original(run) as original:
         for path, entries_of in ((excluded, _excluded), (not_delivered, _not_delivered)):
             entries = entries_of(connection, run.id)
@@ -108,6 +118,18 @@ def write_corrections(connection: Connection, run: RunRecord, directory: Path) -
                 for number, frame in enumerate(frames):
                     write_rejected_rows(unfinished, frame, append=number > 0)
     return Corrections(excluded, not_delivered, has_original_columns=original is not None)
+
+
+def empty_corrections(path: Path, removed_at: datetime) -> None:
+    """Put a file in the place of one with addresses that says why there are none.
+
+    Raises:
+        OSError: The disk is full, or the directory must not be written.
+    """
+    why = f"no rows: the addresses were removed on {removed_at:%Y-%m-%d}, when they had been kept long enough"
+    rows = pd.DataFrame([{"rollcall_detail": why}], columns=list(ROLLCALL_COLUMNS), dtype="str").fillna("")
+    with replacing(path) as unfinished:
+        write_rejected_rows(unfinished, rows)
 
 
 @contextmanager
@@ -166,6 +188,9 @@ def _with_original_columns(contacts: ContactFile, entries: Iterator[_Entry]) -> 
 def _with_verdicts(rows: pd.DataFrame, found: Sequence[_Entry]) -> pd.DataFrame:
     """The rows that the entries name. A torn row has no cells that could be trusted: its columns stay empty."""
     wanted = [entry.row_number for entry in found]
+    # The contact file may still have what was taken out of the ledger. It must not come back from there.
+    removed = [entry.row_number for entry in found if names_nobody(entry.address)]
+    rows = rows.drop(index=rows.index.intersection(removed))
     verdicts = pd.DataFrame(
         [entry.verdict() for entry in found], columns=list(ROLLCALL_COLUMNS), index=wanted, dtype="str"
     )

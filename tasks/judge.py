@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from tasks.compose import Composer
-from tasks.contacts.addresses import external_address, reachable_address
+from tasks.contacts.addresses import ERASED_PREFIX, external_address, reachable_address
 from tasks.contacts.audience import Audience, UnknownContacts
 from tasks.contacts.columns import ColumnMap, Meaning, recognise_columns
 from tasks.contacts.countries import country_codes
@@ -21,7 +21,7 @@ from tasks.datasets.readers import DatasetError, RowBatch, open_contacts
 from tasks.messaging.content import Content
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.providers.capabilities import Capabilities
-from tasks.store import registry
+from tasks.store import hashed_suppressions, registry
 from tasks.store.session import Ledger
 
 
@@ -133,6 +133,7 @@ class AudienceJudge:
         self._suppressed = suppressed
         self._ledger = ledger
         self._seen = AddressIndex()
+        self._erased: set[str] = set()
         self.late_refusals: dict[str, tuple[ExclusionReason, str]] = {}
         """Addresses that a later row says no for: their messages, if there are any, have to be withdrawn."""
 
@@ -184,6 +185,7 @@ class AudienceJudge:
                 "detail": verdicts.detail.loc[excluded],
             }
         )
+        self._leave_no_trace(exclusions, found["address"])
         torn = pd.DataFrame(
             {
                 "row_number": batch.torn.index,
@@ -222,6 +224,8 @@ class AudienceJudge:
         wanted = addresses.loc[verdicts.open_rows]
         channel, purpose = self._content.channel, self._content.purpose
         with self._ledger.reading() as connection:
+            everybody = set(addresses) - {""}
+            self._erased |= hashed_suppressions.find_erased(connection, everybody)
             known = registry.find_contacts(connection, channel, wanted.tolist())
             suppressed = registry.find_suppressions(connection, channel, purpose, wanted.tolist())
         if self._audience.unknown_contacts is UnknownContacts.SKIP:
@@ -248,6 +252,14 @@ class AudienceJudge:
             f"in the suppression file {self._audience.suppressions}",
         )
         return set(known)
+
+    def _leave_no_trace(self, exclusions: pd.DataFrame, addresses: "pd.Series[str]") -> None:
+        """Rows of people who were erased and are in a list again: they are counted, and not written down."""
+        if not self._erased:
+            return
+        is_theirs = exclusions.index[addresses.loc[exclusions.index].isin(self._erased)]
+        exclusions.loc[is_theirs, "address"] = ERASED_PREFIX + exclusions.loc[is_theirs, "row_number"].astype(str)
+        exclusions.loc[is_theirs, "detail"] = "erased on request"
 
     def _exclude_unsupported_countries(self, countries: "pd.Series[str]", verdicts: _Verdicts) -> None:
         allowed = self._can.media_countries

@@ -19,6 +19,7 @@ from tasks.messaging.statuses import MessageStatus
 from tasks.providers.registry import load_callbacks
 from tasks.providers.reports import UnreadableEvent
 from tasks.store import inbox, outstanding
+from tasks.store.hashed_suppressions import empty_late_events
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 
@@ -185,6 +186,8 @@ def _read_events(connection: Connection, provider: str, events: Sequence[inbox.K
     findings.waiting += len(put_off)
     inbox.close_events(connection, closed)
     inbox.put_off_events(connection, put_off)
+    told = [(event.id, report) for event, (report, _) in zip(sources, reports, strict=True)]
+    empty_late_events(connection, provider, told, put_off)
     return findings
 
 

@@ -200,6 +200,11 @@ def say_what_was_done(account: RunAccount) -> list[str]:
             if now
             else f"Nothing was sent now: {before:,} messages were handed over before."
         )
+    if account.addresses_removed_at:
+        sentences.append(
+            f"The addresses of this run were removed on {account.addresses_removed_at:%Y-%m-%d}, when they had "
+            "been kept long enough: the counts are all that is left."
+        )
     if account.report_problem:
         sentences.append(account.report_problem)
     return sentences

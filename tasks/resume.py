@@ -5,6 +5,7 @@ from typing import Any
 from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.identity import RunIdentity
 from tasks.store import runs
+from tasks.store.erasure_key import required_key
 from tasks.store.session import Ledger
 
 
@@ -21,9 +22,11 @@ def find_run_to_resume(identity: RunIdentity, contact_file: str) -> runs.RunReco
 
     Raises:
         CampaignChanged: There is a run with this name and key, of something else. It says what differs.
+        ErasureKeyError: Nobody can tell who was erased, so nothing may be sent.
     """
     key = runs.run_key_of(identity.name, identity.run_key)
     with Ledger() as ledger, ledger.reading() as connection:
+        required_key(connection)
         run = runs.find_run(connection, key)
     if run is None:
         return None

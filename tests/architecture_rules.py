@@ -16,6 +16,7 @@ NOT_FLOWS = (
     "flows/named_runs.py",
     "flows/confirmation.py",
     "flows/parameters.py",
+    "flows/privacy_command.py",
     "flows/reconcile_command.py",
     "flows/terminal.py",
 )

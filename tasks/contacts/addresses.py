@@ -7,6 +7,11 @@ _PUNCTUATION = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]")
 _EMAIL = re.compile(r"^.*<([^<>]+)>$")
 _EXTERNAL_PREFIX = "external:"
 
+ERASED_PREFIX = "erased:"
+"""What stands where the address of a person stood who asked to be erased; a number of ours follows."""
+PRUNED_PREFIX = "pruned:"
+"""What stands where an address stood that was kept as long as it may be."""
+
 
 def external_address(external_code: str) -> str:
     """The address, in the ledger, of a contact that is known by the client's own key alone."""
@@ -14,8 +19,21 @@ def external_address(external_code: str) -> str:
 
 
 def reachable_address(address: str) -> str:
-    """The phone number or e-mail address; "" where the provider has to look it up by the contact's key."""
-    return "" if address.startswith(_EXTERNAL_PREFIX) else address
+    """The phone number or e-mail address; "" where there is none.
+
+    The provider has to look it up by the contact's key, or it was removed: nothing may go to `erased:17`.
+    """
+    return "" if address.startswith((_EXTERNAL_PREFIX, ERASED_PREFIX, PRUNED_PREFIX)) else address
+
+
+def is_external(address: str) -> bool:
+    """Whether the client's own key stands for the address."""
+    return address.startswith(_EXTERNAL_PREFIX)
+
+
+def names_nobody(address: str | None) -> bool:
+    """Whether this stands where an address was removed."""
+    return address is not None and address.startswith((ERASED_PREFIX, PRUNED_PREFIX))
 
 
 def tidy_address(text: str, *, is_email: bool) -> str | None:

@@ -20,6 +20,7 @@ from tasks.messaging.statuses import (
 )
 from tasks.store import runs
 from tasks.store.registry import suppressed_channels
+from tasks.store.retention import addresses_removed_at
 from tasks.store.session import Ledger
 from tasks.store.tables import (
     Chunk,
@@ -93,6 +94,8 @@ class RunAccount:
             what is wrong with them. Which run they are about cannot be told.
         is_simulated: The provider's own test mode: nobody got a message.
         sent_by: The other process that is sending the run now; None when this one did, or nobody does.
+        addresses_removed_at: When the addresses of the run were removed, because they were kept long enough; None
+            while they are there.
         handed_over_before: Messages that earlier commands had handed over; None when that is not known.
         report_files: Where the report was written: the page, the excluded rows, the messages not delivered.
         report_problem: Why it could not be written.
@@ -128,6 +131,7 @@ class RunAccount:
     unreadable_events: dict[str, int] = field(default_factory=dict)
     is_simulated: bool = False
     sent_by: str | None = None
+    addresses_removed_at: datetime | None = None
     handed_over_before: int | None = None
     report_files: tuple[str, ...] = ()
     report_problem: str | None = None
@@ -240,6 +244,7 @@ def read_account(connection: Connection, run_id: int) -> RunAccount:
         opt_outs=_count_opt_outs(connection, run),
         unreadable_events=_count_unreadable_events(connection, run),
         is_simulated=bool(run.content.get("test_mode")),
+        addresses_removed_at=addresses_removed_at(connection, run_id),
     )
 
 

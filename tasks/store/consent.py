@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, func, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tasks.contacts.addresses import tidy_address
+from tasks.contacts.addresses import ERASED_PREFIX, tidy_address
 from tasks.messaging.reports import ConsentReport, ReplyReport, StatusReport
 from tasks.messaging.statuses import Channel
 from tasks.store.delivery import find_messages
+from tasks.store.hashed_suppressions import stored_addresses
 from tasks.store.registry import IS_IN_FORCE, suppressed_channels
 from tasks.store.row_sets import as_table
 from tasks.store.tables import Message, Reply, Suppression, SuppressionScope, utc_now
@@ -42,10 +43,10 @@ def add_suppressions(
 ) -> None:
     """Forbid these addresses, as of now: a list of people who must not be contacted holds whenever it is read.
 
-    One that is forbidden already keeps its reason, source and time.
+    One that is forbidden already keeps its reason, source and time; one that was erased is kept as its hash.
     """
     # Each once: one statement may not change a row twice. In one order: two who do this wait, and not in a circle.
-    wanted = as_table(connection, address=sorted(set(addresses)))
+    wanted = as_table(connection, address=sorted(set(stored_addresses(connection, addresses).values())))
     values = {
         "channel": channel,
         "scope": scope,
@@ -91,6 +92,9 @@ def record_consent(
             "effective_at": at,
         }
         (opt_ins if report.is_opt_in else opt_outs).append(row)
+    written = stored_addresses(connection, (str(row["address"]) for row in (*opt_outs, *opt_ins)))
+    for row in (*opt_outs, *opt_ins):
+        row["address"] = written[str(row["address"])]
     # In one order, as everybody locks them: two who learn of the same people wait, and not in a circle.
     opt_outs.sort(key=_place)
     opt_ins.sort(key=_place)
@@ -133,7 +137,8 @@ def record_replies(
 ) -> None:
     """Keep replies, each once, and link them to the message that they answer.
 
-    That is the message which the provider names; where it names none, the last one to that address.
+    That is the message which the provider names; where it names none, the last one to that address. Of what
+    somebody writes who was erased, neither the address nor the text is kept: only that there was an answer.
     """
     named = find_messages(
         connection,
@@ -151,11 +156,13 @@ def record_replies(
         ],
     )
     last = _last_messages(connection, provider, {_address_of(report) for report in reports})
+    written = stored_addresses(connection, map(_address_of, reports))
+    erased = {address for address, kept in written.items() if kept != address}
     rows = [
         {
             "provider": provider,
-            "address": _address_of(report)[:_LONGEST_ADDRESS],
-            "text": storable(report.text),
+            "address": ERASED_PREFIX if _address_of(report) in erased else _address_of(report)[:_LONGEST_ADDRESS],
+            "text": "" if _address_of(report) in erased else storable(report.text),
             "received_at": report.at or came_at,
             "message_id": named[place][0] if place in named else last.get(_address_of(report)),
             "dedupe_key": f"{provider}:{storable(report.dedupe_key)}"[:_LONGEST_KEY],

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, cast, select, update
 
+from tasks.contacts.addresses import names_nobody
 from tasks.messaging.receipts import Standing, merge_all
 from tasks.messaging.reports import StatusReport
 from tasks.messaging.statuses import Channel, MessageStatus
@@ -94,7 +95,9 @@ def apply_reports(
             applied.changed[after.status] = applied.changed.get(after.status, 0) + 1
         for report, at in of_message:
             if report.reason == "opted_out":
-                applied.opted_out[channels[known.run_id], known.address] = at
+                # Of a message whose address was removed meanwhile, the report may still tell who it is.
+                address = report.address or "" if names_nobody(known.address) else known.address
+                applied.opted_out[channels[known.run_id], address] = at
     if changes:
         connection.execute(_UPDATE, changes)
     return applied

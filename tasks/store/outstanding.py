@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, not_, or_, select, update
 
 from tasks.messaging.reports import HandedOver
 from tasks.messaging.statuses import MessageStatus
+from tasks.store.hashed_suppressions import NAMES_NOBODY, cancel_erased
 from tasks.store.row_sets import as_table
 from tasks.store.tables import (
     CampaignRun,
@@ -92,6 +93,8 @@ def claim_questions(
             or_(*(_MESSAGE.c.status == status for status in statuses)),
             _MESSAGE.c.status_at <= now - at_least_old,
             or_(_MESSAGE.c.next_poll_at.is_(None), _MESSAGE.c.next_poll_at <= now),
+            # Whose person was erased cannot be searched for: not found under no address is not "never arrived".
+            or_(_MESSAGE.c.status != MessageStatus.UNKNOWN, not_(NAMES_NOBODY)),
         )
         .order_by(_MESSAGE.c.id)
         .limit(limit)
@@ -268,8 +271,17 @@ def plan_again(connection: Connection, run_id: int, messages: Mapping[int, int] 
         reason: Why.
 
     Returns:
-        How many are planned now; one that moved on meanwhile stays where it is.
+        How many; one that moved on meanwhile stays where it is. Those whose person was erased meanwhile are among
+        them, but there is nobody left that they could go to: what provably never arrived is cancelled, and what an
+        operator gives up searching for is closed.
     """
+    closed = 0
+    if messages is None:
+        closed = connection.execute(
+            update(_MESSAGE)
+            .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.status == MessageStatus.UNKNOWN, NAMES_NOBODY)
+            .values(status=MessageStatus.UNCONFIRMED, reason="closed_by_operator", status_at=utc_now())
+        ).rowcount
     planned = {"status": MessageStatus.PLANNED, "reason": reason, "request_id": None, "status_at": utc_now()}
     lost = _MESSAGE.c.status == MessageStatus.UNKNOWN
     if messages is None:
@@ -288,14 +300,15 @@ def plan_again(connection: Connection, run_id: int, messages: Mapping[int, int] 
         for chunk_id in connection.execute(statement, parameter).scalars():
             by_chunk[chunk_id] = by_chunk.get(chunk_id, 0) + 1
     for chunk_id, count in by_chunk.items():
-        connection.execute(update(_CHUNK).where(_CHUNK.c.id == chunk_id).values(handled=_CHUNK.c.handled - count))
+        left = count - cancel_erased(connection, _MESSAGE.c.chunk_id == chunk_id)
+        connection.execute(update(_CHUNK).where(_CHUNK.c.id == chunk_id).values(handled=_CHUNK.c.handled - left))
         # One that is being worked on is looked at again when it is released.
         connection.execute(
             update(_CHUNK)
             .where(_CHUNK.c.id == chunk_id, _CHUNK.c.state == ChunkState.DONE)
             .values(state=ChunkState.PLANNED)
         )
-    return sum(by_chunk.values())
+    return closed + sum(by_chunk.values())
 
 
 def close_without_receipt(

@@ -6,8 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
 
+from tasks.contacts.keyed_hash import keyed_hash
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.store.bulk import insert_rows
+from tasks.store.erasure_key import required_key
 from tasks.store.row_sets import as_table
 from tasks.store.tables import Contact, Suppression, SuppressionScope, utc_now
 
@@ -70,7 +72,22 @@ def suppression_applies(channel: Channel, purpose: Purpose) -> Any:
 def find_suppressions(
     connection: Connection, channel: Channel, purpose: Purpose, addresses: Collection[str]
 ) -> dict[str, str]:
-    """For each of these addresses that must not be contacted: where its suppression came from."""
+    """For each of these addresses that must not be contacted: where its suppression came from.
+
+    Raises:
+        ErasureKeyError: People were erased from this ledger, and nobody can tell who they are.
+    """
+    found = _find_suppressions(connection, channel, purpose, addresses)
+    if (key := required_key(connection)) is not None:
+        by_hash = {keyed_hash(key, address): address for address in addresses}
+        hashed = _find_suppressions(connection, channel, purpose, by_hash)
+        found |= {by_hash[its_hash]: source for its_hash, source in hashed.items()}
+    return found
+
+
+def _find_suppressions(
+    connection: Connection, channel: Channel, purpose: Purpose, addresses: Collection[str]
+) -> dict[str, str]:
     wanted = as_table(connection, address=list(addresses))
     found = connection.execute(
         select(_SUPPRESSION.c.address, _SUPPRESSION.c.source)

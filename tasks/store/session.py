@@ -87,6 +87,31 @@ class Ledger:
         with self._writer.begin() as connection:
             yield connection
 
+    def compact(self) -> bool:
+        """Let no byte of what was deleted stay in the database's files, as far as this can be done from here.
+
+        SQLite marks what is deleted as free and leaves it there, also in its write-ahead log: the file is written
+        anew, and the log cut off. It needs as much disk again, and other writers wait. PostgreSQL does it by
+        itself, later.
+
+        Returns:
+            Whether nothing is left. False on PostgreSQL, and while another process reads the old pages.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return False
+        pooled = self._engine.raw_connection()  # VACUUM must not run inside a transaction
+        try:
+            cursor = pooled.cursor()
+            cursor.execute("PRAGMA temp_store = FILE")  # the copy of a large ledger does not fit into memory
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA temp_store = MEMORY")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            [(is_busy, _, _)] = cursor.fetchall()
+            cursor.close()
+        finally:
+            pooled.close()
+        return not is_busy
+
     def close(self) -> None:
         """Return all connections."""
         self._engine.dispose()

@@ -110,6 +110,9 @@ class CampaignRun(SQLModel, table=True):
     control_by: str | None = Field(default=None, max_length=200, description="Who decided that.")
     control_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = Field(default=None, description="Why it stopped.")
+    addresses_removed_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="When the time was over that its addresses are kept."
+    )
 
 
 class Chunk(SQLModel, table=True):
@@ -173,7 +176,10 @@ class Message(SQLModel, table=True):
     run_id: int = Field(foreign_key="campaign_run.id")
     reference: str = Field(unique=True, max_length=40, description="What the provider is told.")
     row_number: int = Field(sa_column=Column(BigInteger, nullable=False), description="The header is row 1.")
-    address: str = Field(description="E.164 or e-mail; `external:` and a code where only the provider knows it.")
+    address: str = Field(
+        description="E.164 or e-mail; `external:` and a code where only the provider knows it; `erased:` or "
+        "`pruned:` and the row's id where it was removed."
+    )
     country: str | None = Field(default=None, max_length=2, description="ISO 3166-1 alpha-2 of a phone number.")
     status: MessageStatus = Field(sa_type=Word(MessageStatus))
     reason: str | None = None
@@ -239,7 +245,9 @@ class Suppression(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
     channel: Channel = Field(sa_type=Word(Channel))
-    address: str = Field(max_length=320)
+    address: str = Field(
+        max_length=320, description="E.164 or e-mail; of an erased person `hmac:` and a keyed hash."
+    )
     scope: SuppressionScope = Field(sa_type=Word(SuppressionScope))
     reason: str = Field(max_length=200)
     source: str = Field(description="Where it came from: a file, a callback, a person.")
@@ -248,6 +256,19 @@ class Suppression(SQLModel, table=True):
         default=None, sa_type=UtcDateTime, description="When the person opted in again; it forbids nothing since."
     )
     lifted_source: str | None = None
+
+
+class Erasure(SQLModel, table=True):
+    """One erasure of people: that it was done, and not of whom."""
+
+    id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
+    erased_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+    people: int
+    key_check: str | None = Field(
+        default=None,
+        max_length=64,
+        description="By which the key of the hashed suppressions is recognised; None where it keeps none.",
+    )
 
 
 class ProviderEvent(SQLModel, table=True):

@@ -1,0 +1,119 @@
+"""The commands that remove: `python -m flows.erase_contact` and `python -m flows.prune_personal_data`."""
+
+import argparse
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+from rich.console import Console
+from rich.markup import escape
+
+from flows.erase_contact import describe, erase_contact
+from flows.prune_personal_data import prune_personal_data
+from flows.terminal import ExitCode, exit_code_of, show_prefect_logs
+from tasks.embedded_server import start_out_of_reach_of_ctrl_c
+from tasks.erasure import Preview, preview, read_addresses, read_list
+from tasks.messaging.statuses import Channel, MessageStatus
+from tasks.store.erasure_key import require_key_for_erasure
+
+_EXIT_CODES = "Exit codes: 0 done; 1 done, but something is left to do; 2 refused; 3 stopped midway, run it again."
+
+
+def main_erase_contact(arguments: Sequence[str] | None = None) -> int:
+    """`python -m flows.erase_contact`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.erase_contact",
+        description="Erase people from the ledger and its reports; counts stay. They stay suppressed, as a keyed "
+        "hash (ROLLCALL_ERASURE_KEY).",
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument("addresses", nargs="*", metavar="ADDRESS", help="phone numbers, e-mail addresses")
+    parser.add_argument("--list", metavar="FILE", dest="list_file", help="a contact file of people to erase")
+    parser.add_argument(
+        "--channel",
+        choices=[channel.value for channel in Channel],
+        default=Channel.SMS.value,
+        help="what the list has: e-mail addresses for email, phone numbers else (%(default)s)",
+    )
+    parser.add_argument("--default-country", metavar="CC", help="of numbers without a country code")
+    parser.add_argument(
+        "--forget-entirely",
+        action="store_true",
+        help="let those be written to again who never opted out, should they be in a list once more",
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask to confirm")
+    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    options = parser.parse_args(arguments)
+    if not options.addresses and options.list_file is None:
+        parser.error("give an ADDRESS, or --list FILE")
+    console = Console()
+    addresses = [SecretStr(address) for address in options.addresses]
+
+    def work() -> ExitCode:
+        channel = Channel(options.channel)
+        require_key_for_erasure(needs_one=not options.forget_entirely)
+        given = read_addresses(addresses, options.default_country)
+        if options.list_file is not None:
+            given += read_list(options.list_file, channel, options.default_country)
+        if not _confirm(preview(given), console, is_confirmed=options.yes):
+            return ExitCode.REFUSED
+        show_prefect_logs(verbose=options.verbose)
+        start_out_of_reach_of_ctrl_c()
+        done = erase_contact(
+            addresses,
+            list_file=options.list_file,
+            channel=channel,
+            default_country=options.default_country,
+            forget_entirely=options.forget_entirely,
+        )
+        for sentence in describe(done):
+            console.print(escape(sentence), soft_wrap=True)
+        return ExitCode.ATTENTION if done.troubles else ExitCode.DONE
+
+    return exit_code_of(work, console, verbose=options.verbose)
+
+
+def main_prune_personal_data(arguments: Sequence[str] | None = None) -> int:
+    """`python -m flows.prune_personal_data`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.prune_personal_data",
+        description="Remove personal data that was kept long enough (ROLLCALL_RETENTION_DAYS_...); counts stay.",
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only count what would be removed")
+    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    options = parser.parse_args(arguments)
+    console = Console()
+
+    def work() -> ExitCode:
+        show_prefect_logs(verbose=options.verbose)
+        start_out_of_reach_of_ctrl_c()
+        done = prune_personal_data(dry_run=options.dry_run)
+        for sentence in done.sentences():
+            console.print(escape(sentence), soft_wrap=True)
+        return ExitCode.ATTENTION if done.troubles else ExitCode.DONE
+
+    return exit_code_of(work, console, verbose=options.verbose)
+
+
+def _confirm(found: Preview, console: Console, *, is_confirmed: bool) -> bool:
+    """Show whom and what it concerns, and let it be confirmed by typing the number of people."""
+    statuses = ", ".join(
+        f"{found.messages[status]:,} {status}" for status in MessageStatus if found.messages[status]
+    )
+    console.print(
+        f"{found.people:,} people, with {found.messages.total():,} messages{f' ({statuses})' * bool(statuses)}."
+    )
+    if found.further:
+        console.print(
+            f"Further addresses of the same contacts: {escape(', '.join(found.further))}", soft_wrap=True
+        )
+    if is_confirmed:
+        return True
+    console.print("What is erased cannot be brought back.")
+    if not console.is_terminal:
+        console.print("Not confirmed: there is no terminal to ask on. Give --yes if you are sure.")
+        return False
+    if console.input(f"Type {found.people} to go on: ").strip() != str(found.people):
+        console.print("Not confirmed; nothing was done.")
+        return False
+    return True
