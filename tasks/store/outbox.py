@@ -18,6 +18,7 @@ from tasks.messaging.reports import ConsentReport
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.chunks import count_handled, hold_chunk, is_due, may_claim, reopen_chunks
 from tasks.store.consent import record_consent
+from tasks.store.hashed_suppressions import cancel_erased, withdraw_erased
 from tasks.store.registry import suppression_applies
 from tasks.store.tables import (
     CampaignRun,
@@ -187,7 +188,8 @@ def claim_messages(
     now = utc_now()
     ours = _MESSAGE.c.id.in_(message_ids) & (_MESSAGE.c.status == MessageStatus.PLANNED)
     connection.execute(select(_MESSAGE.c.id).where(ours).order_by(_MESSAGE.c.id).with_for_update(key_share=True))
-    withdrawn = connection.execute(
+    withdrawn = withdraw_erased(connection, message_ids, channel=channel, purpose=purpose)
+    withdrawn += connection.execute(
         update(_MESSAGE)
         .where(
             ours,
@@ -277,6 +279,7 @@ def undo_claim(
         ),
         [{"message_id": message_id, "before": before} for message_id, before in sorted(attempts.items())],
     )
+    cancel_erased(connection, _MESSAGE.c.id.in_(list(attempts)))
     connection.execute(delete(_REQUEST).where(_REQUEST.c.id.in_(request_ids)))
 
 
@@ -342,6 +345,9 @@ def record_outcomes(
         handled = sum(row["new_status"] is not MessageStatus.PLANNED for row in rows)
         count_handled(connection, chunk_id, handled)
         if handled < len(rows):
+            # Who was erased while his request was on the wire: there is nobody left to try again with.
+            erased = cancel_erased(connection, _MESSAGE.c.id.in_([row["message_id"] for row in rows]))
+            count_handled(connection, chunk_id, erased)
             # Its chunk may be done by now, if somebody took the run over while this sender stood still.
             reopen_chunks(connection, _CHUNK.c.id == chunk_id)
         refused = [outcome.message_id for outcome in recorded if outcome.reason == "opted_out"]
