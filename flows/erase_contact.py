@@ -88,8 +88,8 @@ def describe(done: Erased) -> list[str]:
     return [
         f"{done.people:,} people erased.",
         (
-            f"{count['messages']:,} messages lost their address: {count['cancelled']:,} were cancelled before they "
-            f"were sent, {count['under way']:,} are under way and stay in their status."
+            f"{count['messages']:,} messages lost their address: {count['cancelled']:,} were cancelled before "
+            f"they were sent, {count['under way']:,} are under way and stay in their status."
         ),
         (
             f"Emptied: {count['exclusions']:,} excluded rows, {count['replies']:,} replies, "

@@ -24,8 +24,8 @@ class Spellings:
     """All spellings of some addresses.
 
     A number is found with and without `+`, with `00`, and as it is dialled in its country, with anything between
-    its digits; an e-mail address in any case, also as part of an URL. Longer numbers and addresses that contain one of
-    them are other people's, and are left alone.
+    its digits; an e-mail address in any case, also as part of an URL. Longer numbers and addresses that contain
+    one of them are other people's, and are left alone.
 
     Args:
         addresses: E.164 numbers and e-mail addresses; anything else is found as it stands.
