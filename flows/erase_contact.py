@@ -13,7 +13,7 @@ from prefect.states import Completed
 from pydantic import Field, SecretStr
 
 from flows.parameters import CampaignError
-from tasks.erasure import Erased, erase_people, read_addresses, read_list
+from tasks.erasure import Erased, erase_people, hide_addresses, read_addresses, read_list
 from tasks.messaging.statuses import Channel
 from tasks.reconcile import EVENTS_PER_TASK, drain_inbox
 from tasks.store.erasure_key import require_key_for_erasure
@@ -55,6 +55,7 @@ def erase_contact(
         DatasetError, ColumnError: An address or the list cannot be read. Nothing was erased.
         ErasureKeyError: `ROLLCALL_ERASURE_KEY` is missing, or another one. Nothing was erased.
     """
+    hide_addresses()
     if not addresses and list_file is None:
         raise CampaignError("erase_contact", ["nobody is named: give addresses, or a list"])
     given = read_addresses(addresses, default_country)

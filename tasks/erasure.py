@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 from pydantic import SecretStr
 
 from tasks.contacts.addresses import is_external
@@ -80,6 +83,22 @@ def read_addresses(texts: Iterable[SecretStr], default_country: str | None = Non
             raise AddressNotUnderstood(f"this is no address that could be erased: {mask_text(str(detail))}")
         read.append(SecretStr(str(address)))
     return read
+
+
+def hide_addresses(parameters: Sequence[str] = ("addresses",)) -> None:
+    """Put asterisks in the place of what Prefect keeps of these parameters of this flow run.
+
+    It does so by itself with a `SecretStr`, and not with plain text: that of a form, or of a caller who did not
+    know.
+    """
+    if flow_run.id is None:
+        return
+    run_id = UUID(flow_run.id)
+    with get_client(sync_client=True) as client:
+        kept = client.read_flow_run(run_id).parameters
+        hidden = {name: ["*" * 10] * len(kept[name]) for name in parameters if kept.get(name)}
+        if any(kept[name] != asterisks for name, asterisks in hidden.items()):
+            client.update_flow_run(run_id, parameters=kept | hidden)
 
 
 def read_list(path: str, channel: Channel, default_country: str | None) -> list[SecretStr]:

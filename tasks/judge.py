@@ -224,10 +224,10 @@ class AudienceJudge:
         wanted = addresses.loc[verdicts.open_rows]
         channel, purpose = self._content.channel, self._content.purpose
         with self._ledger.reading() as connection:
-            everybody = set(addresses) - {""}
-            self._erased |= hashed_suppressions.find_erased(connection, everybody)
+            hashes = registry.find_hashes(connection, set(addresses) - {""})
+            self._erased |= hashed_suppressions.find_erased(connection, hashes)
             known = registry.find_contacts(connection, channel, wanted.tolist())
-            suppressed = registry.find_suppressions(connection, channel, purpose, wanted.tolist())
+            suppressed = registry.find_suppressions(connection, channel, purpose, wanted.tolist(), hashes)
         if self._audience.unknown_contacts is UnknownContacts.SKIP:
             verdicts.exclude(
                 wanted.index[~wanted.isin(known)],

@@ -5,6 +5,7 @@ them all.
 """
 
 import hmac
+from collections.abc import Collection
 
 HASH_PREFIX = "hmac:"
 """Begins every hash: it cannot be mistaken for an address."""
@@ -35,7 +36,27 @@ def keyed_hash(key: bytes, address: str) -> str:
         key: Of `key_of`.
         address: In the form of the ledger: E.164, or an e-mail address in lower case.
     """
-    return HASH_PREFIX + hmac.digest(key, _ADDRESS + address.encode("utf-8", "surrogatepass"), "sha256").hex()
+    return HASH_PREFIX + _digest(key, address).hex()
+
+
+def hashes_of(key: bytes, addresses: Collection[str], among: Collection[str] | None = None) -> dict[str, str]:
+    """Addresses by their hash.
+
+    Args:
+        key: Of `key_of`.
+        addresses: In the form of the ledger; perhaps a million.
+        among: Only those with one of these hashes; all when not given.
+    """
+    if among is None:
+        return {keyed_hash(key, address): address for address in addresses}
+    wanted = {bytes.fromhex(known.removeprefix(HASH_PREFIX)) for known in among}
+    return {
+        HASH_PREFIX + digest.hex(): address for address in addresses if (digest := _digest(key, address)) in wanted
+    }
+
+
+def _digest(key: bytes, address: str) -> bytes:
+    return hmac.digest(key, _ADDRESS + address.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def check_value(key: bytes) -> str:

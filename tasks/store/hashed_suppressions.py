@@ -4,18 +4,18 @@ Whoever was erased stays suppressed as a keyed hash. What comes later (a STOP, a
 list) is put under that hash, and the address that it names is not kept.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, String, cast, exists, literal, or_, select, text, update
 
 from tasks.contacts.addresses import ERASED_PREFIX, PRUNED_PREFIX, tidy_address
-from tasks.contacts.keyed_hash import keyed_hash
+from tasks.contacts.keyed_hash import hashes_of
 from tasks.contacts.spellings import Spellings
 from tasks.messaging.reports import Report, StatusReport
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.delivery import find_messages
-from tasks.store.erasure_key import required_key, usable_key
-from tasks.store.registry import IS_IN_FORCE, find_suppressions
+from tasks.store.erasure_key import usable_key
+from tasks.store.registry import IS_IN_FORCE, find_hashes, find_suppressions
 from tasks.store.row_sets import as_table
 from tasks.store.tables import Erasure, Message, ProviderEvent, Suppression, utc_now
 
@@ -61,7 +61,7 @@ def stored_addresses(connection: Connection, addresses: Iterable[str]) -> dict[s
         connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _ERASURE_LOCK})
     written = {address: address for address in distinct}
     if distinct and (key := usable_key(connection)) is not None:
-        by_hash = {keyed_hash(key, address): address for address in distinct}
+        by_hash = hashes_of(key, distinct)
         wanted = as_table(connection, hash=list(by_hash))
         known = connection.execute(
             select(wanted.c.hash).where(exists().where(_SUPPRESSION.c.address == wanted.c.hash))
@@ -88,12 +88,13 @@ def withdraw_erased(
         return 0
     ours = _MESSAGE.c.id.in_(message_ids) & (_MESSAGE.c.status == MessageStatus.PLANNED)
     withdrawn = cancel_erased(connection, ours)
-    if required_key(connection) is None:
-        return withdrawn
     found = {
         address: id_ for id_, address in connection.execute(select(_MESSAGE.c.id, _MESSAGE.c.address).where(ours))
     }
-    hashed = set(find_suppressions(connection, channel, purpose, found)) & find_erased(connection, found)
+    hashes = find_hashes(connection, found)
+    hashed = find_erased(connection, hashes).intersection(
+        find_suppressions(connection, channel, purpose, found, hashes)
+    )
     if hashed:
         connection.execute(
             update(_MESSAGE)
@@ -126,17 +127,14 @@ def cancel_erased(connection: Connection, which: ColumnElement[bool]) -> int:
     return int(cancelled.rowcount)
 
 
-def find_erased(connection: Connection, addresses: Collection[str]) -> set[str]:
-    """Those of these addresses that are suppressed as a hash, on whichever channel.
+def find_erased(connection: Connection, hashes: Mapping[str, str]) -> set[str]:
+    """Those addresses that are suppressed as a hash now, on whichever channel.
 
-    Raises:
-        ErasureKeyError: Nobody can tell.
+    Args:
+        connection: A transaction.
+        hashes: Addresses by their hash, of `find_hashes`.
     """
-    key = required_key(connection)
-    if key is None or not addresses:
-        return set()
-    by_hash = {keyed_hash(key, address): address for address in addresses}
-    return {by_hash[found] for found in _in_force(connection, list(by_hash))}
+    return {hashes[found] for found in _in_force(connection, list(hashes))} if hashes else set()
 
 
 def _in_force(connection: Connection, hashes: list[str]) -> Iterable[str]:

@@ -241,7 +241,16 @@ class Contact(SQLModel, table=True):
 class Suppression(SQLModel, table=True):
     """An address that must not be contacted. A re-import never clears one; an opt-in lifts it."""
 
-    __table_args__ = (UniqueConstraint("address", "channel", "scope", name="uq_suppression_address"),)
+    __table_args__ = (
+        UniqueConstraint("address", "channel", "scope", name="uq_suppression_address"),
+        # Those of erased people are few beside all others, and every sending looks at them.
+        Index(
+            "ix_suppression_hashed",
+            "address",
+            sqlite_where=text("address LIKE 'hmac:%'"),
+            postgresql_where=text("address LIKE 'hmac:%'"),
+        ),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
     channel: Channel = Field(sa_type=Word(Channel))

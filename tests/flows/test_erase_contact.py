@@ -65,6 +65,11 @@ def test_a_person_is_erased_everywhere_and_does_not_come_back(sandbox, campaign,
         ]
 
 
+def test_plain_text_that_prefect_was_given_is_hidden_afterwards(ledger, key):
+    erase_contact(["+14155550123"])
+    assert "4155550123" not in what_prefect_knows()
+
+
 def test_without_the_key_a_campaign_is_refused_before_anything_is_sent(
     sandbox, campaign, ledger, key, monkeypatch
 ):

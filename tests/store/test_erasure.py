@@ -14,7 +14,7 @@ from tasks.store import consent, inbox, outbox, outstanding, registry, runs
 from tasks.store.erasure_key import ErasureKeyError
 from tasks.store.hashed_suppressions import find_erased
 from tasks.store.outbox import RecordedOutcome
-from tasks.store.registry import find_suppressions
+from tasks.store.registry import find_hashes, find_suppressions
 from tasks.store.session import Ledger
 from tasks.store.tables import (
     CampaignRun,
@@ -27,6 +27,7 @@ from tasks.store.tables import (
     Suppression,
     SuppressionScope,
 )
+from tests import claims
 from tests.store.every_byte import files_that_mention, rows_that_mention
 
 MESSAGE, EXCLUSION, REPLY, EVENT = Message.__table__, Exclusion.__table__, Reply.__table__, ProviderEvent.__table__
@@ -77,15 +78,7 @@ def message_to(ledger, row=2):
 def claim(ledger, run, chunk_id):
     with ledger.writing() as connection:
         messages = outbox.planned_messages(connection, chunk_id)
-        return outbox.claim_messages(
-            connection,
-            chunk_id,
-            run.id,
-            [message.id for message in messages],
-            [],
-            channel=Channel.SMS,
-            purpose=Purpose.MARKETING,
-        )
+        return claims.claim(connection, run, chunk_id, [message.id for message in messages])
 
 
 def record(ledger, chunk_id, *outcomes):
@@ -434,7 +427,7 @@ def test_two_erasures_a_sender_and_a_reconciler_at_once(ledger, database_url, pl
     assert faults == []
     assert rows_that_mention(ledger, *erased) == []
     with ledger.reading() as connection:
-        assert find_erased(connection, [row.address for row in rows]) == set(erased)
+        assert find_erased(connection, find_hashes(connection, [row.address for row in rows])) == set(erased)
         runs.check_balance(connection, runs.get_run(connection, run.id))
         left = connection.execute(select(func.count()).where(MESSAGE.c.address.startswith("erased:"))).scalar_one()
     assert left == len(erased)

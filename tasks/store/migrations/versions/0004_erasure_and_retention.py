@@ -18,8 +18,20 @@ def upgrade() -> None:
     with op.batch_alter_table('campaign_run', schema=None) as batch_op:
         batch_op.add_column(sa.Column('addresses_removed_at', sa.DateTime(timezone=True), nullable=True))
 
+    with op.batch_alter_table('suppression', schema=None) as batch_op:
+        batch_op.create_index(
+            'ix_suppression_hashed',
+            ['address'],
+            unique=False,
+            sqlite_where=sa.text("address LIKE 'hmac:%'"),
+            postgresql_where=sa.text("address LIKE 'hmac:%'"),
+        )
+
 
 def downgrade() -> None:
+    with op.batch_alter_table('suppression', schema=None) as batch_op:
+        batch_op.drop_index('ix_suppression_hashed')
+
     with op.batch_alter_table('campaign_run', schema=None) as batch_op:
         batch_op.drop_column('addresses_removed_at')
 
