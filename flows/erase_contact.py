@@ -13,6 +13,7 @@ from prefect.states import Completed
 from pydantic import Field, SecretStr
 
 from flows.parameters import CampaignError
+from tasks.contacts.file_references import FileReference
 from tasks.erasure import Erased, erase_people, hide_addresses, read_addresses, read_list
 from tasks.messaging.statuses import Channel
 from tasks.reconcile import EVENTS_PER_TASK, drain_inbox
@@ -31,7 +32,7 @@ def erase_contact(
         list[SecretStr], Field(description="Only from Python, wrapped in SecretStr. Deployments use `list_file`.")
     ] = [],  # noqa: B006  # Prefect copies it, and a form shows a list
     *,
-    list_file: str | None = None,
+    list_file: FileReference | None = None,
     channel: Channel = Channel.SMS,
     default_country: str | None = None,
     forget_entirely: bool = False,

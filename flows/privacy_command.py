@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from flows.erase_contact import describe, erase_contact
 from flows.prune_personal_data import prune_personal_data
+from flows.reconcile_command import check_files
 from flows.terminal import ExitCode, exit_code_of, show_prefect_logs
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.erasure import Preview, preview, read_addresses, read_list
@@ -50,6 +51,7 @@ def main_erase_contact(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> ExitCode:
         channel = Channel(options.channel)
+        check_files("--list", options.list_file)
         require_key_for_erasure(needs_one=not options.forget_entirely)
         given = read_addresses(addresses, options.default_country)
         if options.list_file is not None:

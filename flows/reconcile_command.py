@@ -76,7 +76,7 @@ def main_reconcile_deliveries(arguments: Sequence[str] | None = None) -> int:
                 return ExitCode.REFUSED
         window = _duration("--receipt-window", options.receipt_window) if options.receipt_window else None
         columns = _columns(options.column)
-        _check_files("--report", options.report)
+        check_files("--report", options.report)
         time_limit = _duration("--time-limit", options.time_limit)
         show_prefect_logs(verbose=options.verbose)
         started = time.monotonic()
@@ -121,7 +121,7 @@ def main_sync_opt_outs(arguments: Sequence[str] | None = None) -> int:
     console = Console()
 
     def work() -> ExitCode:
-        _check_files("FILE", *options.suppressions)
+        check_files("FILE", *options.suppressions)
         show_prefect_logs(verbose=options.verbose)
         start_out_of_reach_of_ctrl_c()
         done = sync_opt_outs(
@@ -193,7 +193,7 @@ def _confirm(
     return count
 
 
-def _check_files(option: str, *named: str | None) -> None:
+def check_files(option: str, *named: str | None) -> None:
     """Before a flow run begins: Prefect stores its parameters, and checks them only then.
 
     Raises:

@@ -11,7 +11,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 
+from tasks.concealment import concealed_errors
 from tasks.contacts.addresses import is_external
 from tasks.contacts.audience import Audience
 from tasks.contacts.emails import normalise_emails
@@ -138,6 +140,7 @@ def preview(addresses: Sequence[SecretStr]) -> Preview:
 
 
 @task(name="erase people", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def erase_people(addresses: Sequence[SecretStr], *, keep_suppressed: bool = True) -> Erased:
     """Take people out of the ledger, its storage and the reports.
 
@@ -164,7 +167,7 @@ def erase_people(addresses: Sequence[SecretStr], *, keep_suppressed: bool = True
         spellings = Spellings(everything)
         for texts in MENTIONS:
             run_ids |= _rewrite(ledger, texts, spellings, done)
-        done.is_compact = ledger.compact()
+        _compact(ledger, done)
         _write_reports(ledger, run_ids, done)
     return done
 
@@ -201,6 +204,16 @@ def _rewrite(ledger: Ledger, texts: Texts, spellings: Spellings, done: Erased) -
 def _rewrite_page(ledger: Ledger, texts: Texts, spellings: Spellings, after_id: int) -> Page:
     with ledger.writing() as connection:
         return rewrite_page(connection, texts, spellings, after_id)
+
+
+def _compact(ledger: Ledger, done: Erased) -> None:
+    try:
+        done.is_compact = ledger.compact()
+    except OperationalError:  # others write all the time, or the disk has no room for a copy
+        done.troubles.append(
+            "The database file could not be written anew, and may still hold deleted bytes: erase the same people "
+            "again when nothing else uses it."
+        )
 
 
 def _write_reports(ledger: Ledger, run_ids: Iterable[int], done: Erased) -> None:

@@ -13,6 +13,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Connection
 
+from tasks.concealment import concealed_errors
 from tasks.corrections import empty_corrections
 from tasks.providers.errors import ConfigurationError
 from tasks.reconcile import again_while_busy
@@ -108,6 +109,7 @@ class Pruned:
 
 
 @task(name="prune personal data", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def prune(*, dry_run: bool = False) -> Pruned:
     """Remove what was kept long enough. It may be interrupted, and run twice at once.
 

@@ -121,10 +121,7 @@ def _erase_messages(
     # Chunks before messages, and each in the order of their ids, as everybody locks them.
     chunk_ids = select(_MESSAGE.c.chunk_id).where(its)
     connection.execute(
-        select(_CHUNK.c.id)
-        .where(_CHUNK.c.id.in_(chunk_ids))
-        .order_by(_CHUNK.c.id)
-        .with_for_update(key_share=True)
+        select(_CHUNK.c.id).where(_CHUNK.c.id.in_(chunk_ids)).order_by(_CHUNK.c.id).with_for_update(key_share=True)
     )
     rows = connection.execute(
         select(_MESSAGE.c.id, _MESSAGE.c.run_id, _MESSAGE.c.chunk_id, _MESSAGE.c.status)

@@ -44,6 +44,7 @@ TABLES = {
     "reply",
     "provider_request",
     "sync_point",
+    "erasure",
 }
 
 
