@@ -133,7 +133,7 @@ def watching_flow_run(run_id: int, owner: str) -> Iterator[FlowRunWatch]:
     finally:
         ended.set()
         watcher.join()
-        watch.obey(Verdict.GO_ON)  # ended by Ctrl-C while it was paused: the same command goes on
+        watch.take_back_pause()  # ended by Ctrl-C while it was paused: the same command goes on
 
 
 def _follow(watch: FlowRunWatch, flow_run_id: UUID, ended: threading.Event) -> None:

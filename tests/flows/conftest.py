@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from prefect.testing.utilities import prefect_test_harness
 
 from deployments.sandbox.server import RunningSandbox, running_sandbox
@@ -130,6 +131,29 @@ def campaign(contact_file: Callable[..., Path], database_url: str) -> Callable[.
         return parse_campaign(document | changes)
 
     return make
+
+
+@pytest.fixture
+def campaign_file(
+    tmp_path: Path, contact_file: Callable[..., Path], sandbox: Sandbox, database_url: str
+) -> Callable[..., Path]:
+    """A campaign file for a provider whose answers take a while."""
+
+    def write(provider: str, *, people: int, latency_seconds: float, name: str = "test") -> Path:
+        sandbox.switch(**{provider: {"faults": {"latency_seconds": latency_seconds}}})
+        path = tmp_path / "campaign.yaml"
+        document = {
+            "name": name,
+            "channel": "sms",
+            "provider": provider,
+            "purpose": "transactional",
+            "text": "Hello {{ first_name }}",
+            "audience": {"path": str(contact_file(people))},
+        }
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return path
+
+    return write
 
 
 @pytest.fixture

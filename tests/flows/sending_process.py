@@ -79,17 +79,17 @@ class SendingProcess:
 
 
 @contextmanager
-def sending(output: Path, campaign_file: Path, *arguments: str) -> Iterator[SendingProcess]:
-    """Run the command with the `ROLLCALL_` variables of this process, until it ends or the block does.
+def sending(output: Path, *arguments: str | Path, module: str = "flows.send_campaign") -> Iterator[SendingProcess]:
+    """Run a command with the `ROLLCALL_` variables of this process, until it ends or the block does.
 
     Args:
         output: Where all that it prints goes.
-        campaign_file: The campaign.
-        arguments: More for the command line.
+        arguments: Its command line; for sending, the campaign file comes first.
+        module: The command: `python -m MODULE`.
     """
     variables = {name: value for name, value in os.environ.items() if name.startswith("ROLLCALL_")}
     process = _FORKSERVER.Process(
-        target=_run_command, args=(output, variables, [str(campaign_file), *arguments]), daemon=True
+        target=_run_command, args=(output, variables, module, list(map(str, arguments))), daemon=True
     )
     process.start()
     try:
@@ -117,10 +117,10 @@ def get_ready(prefect_api_url: str, prefect_home: Path) -> None:
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
-def _run_command(output: Path, variables: Mapping[str, str], arguments: list[str]) -> None:
+def _run_command(output: Path, variables: Mapping[str, str], module: str, arguments: list[str]) -> None:
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(file, stream.fileno())
     os.environ.update(variables)
     sys.argv[1:] = arguments
-    runpy.run_module("flows.send_campaign", run_name="__main__", alter_sys=True)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -7,7 +7,6 @@ from itertools import count
 
 import httpx
 import pytest
-import yaml
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import text
 
@@ -31,22 +30,11 @@ def ready_to_start(prefect_server, tmp_path_factory):
 
 
 @pytest.fixture
-def campaign_file(tmp_path, contact_file, sandbox, database_url):
+def campaign_file(campaign_file):
     """A campaign file for a provider whose answers take a while."""
 
     def write(provider):
-        sandbox.switch(**{provider: {"faults": {"latency_seconds": LATENCY_SECONDS}}})
-        path = tmp_path / "campaign.yaml"
-        document = {
-            "name": "killed",
-            "channel": "sms",
-            "provider": provider,
-            "purpose": "transactional",
-            "text": "Hello {{ first_name }}",
-            "audience": {"path": str(contact_file(PEOPLE))},
-        }
-        path.write_text(yaml.safe_dump(document), encoding="utf-8")
-        return path
+        return campaign_file(provider, people=PEOPLE, latency_seconds=LATENCY_SECONDS, name="killed")
 
     return write
 

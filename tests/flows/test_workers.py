@@ -1,0 +1,92 @@
+"""Several processes that send one run together."""
+
+import signal
+from itertools import count
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+from sqlalchemy import text
+
+from flows.hand_over_chunks import hand_over_chunks
+from flows.send_campaign import send_campaign
+from tasks.messaging.statuses import MessageStatus
+from tasks.ownership import RunNotLed
+from tests.flows.sending_process import get_ready, sending
+from tests.flows.truth import compare_with
+
+PEOPLE = 600
+HELP = "flows.hand_over_chunks"
+
+
+@pytest.fixture
+def start(tmp_path, prefect_server, tmp_path_factory):
+    """Start a command."""
+    get_ready(PREFECT_API_URL.value(), tmp_path_factory.mktemp("prefect"))
+    numbers = count(1)
+
+    def starting(*arguments, module="flows.send_campaign"):
+        return sending(tmp_path / f"printed_{next(numbers)}", *arguments, module=module)
+
+    return starting
+
+
+@pytest.fixture
+def taken_by(ledger):
+    """How many chunks a process works on."""
+
+    def count_chunks(process) -> int:
+        with ledger.reading() as connection:
+            claimed = text("SELECT count(*) FROM chunk WHERE claimed_by LIKE :pid")
+            return connection.execute(claimed, {"pid": f"%:{process.pid}:%"}).scalar_one()
+
+    return count_chunks
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+def test_who_helps_may_die_and_who_leads_takes_up_what_he_left(sandbox, campaign_file, start, ledger, taken_by):
+    path = campaign_file("bird", people=PEOPLE, latency_seconds=0.3)
+    with start(path, "--chunk-size", "50") as leader:
+        leader.wait_until(lambda: taken_by(leader) == 1)
+        with start("test", module=HELP) as helper:
+            helper.wait_until(lambda: taken_by(helper) == 1)
+            received = sandbox.received("bird").total()
+            helper.wait_until(lambda: sandbox.received("bird").total() > received)
+            helper.send_signal(signal.SIGKILL)
+            helper.wait()
+        assert leader.wait() in {0, 1}, leader.printed
+    times = compare_with(sandbox, ledger, "bird").times
+    assert times.keys() <= {(MessageStatus.ACCEPTED, 1), (MessageStatus.UNKNOWN, 0), (MessageStatus.UNKNOWN, 1)}
+    assert times[MessageStatus.ACCEPTED, 1] > PEOPLE / 2
+
+
+def test_who_helps_stops_when_who_leads_dies_and_the_same_command_goes_on(
+    sandbox, campaign_file, start, ledger, taken_by
+):
+    path = campaign_file("bird", people=PEOPLE, latency_seconds=0.3)
+    with start(path, "--chunk-size", "50") as leader:
+        leader.wait_until(lambda: taken_by(leader) == 1)
+        with start("test", module=HELP) as helper:
+            helper.wait_until(lambda: taken_by(helper) == 1)
+            leader.send_signal(signal.SIGKILL)
+            assert helper.wait() == 3, helper.printed
+            assert "no living process leads it" in helper.printed
+    with start("test", module=HELP) as alone:
+        assert alone.wait() == 2, alone.printed
+    sandbox.switch(bird={"faults": {"latency_seconds": 0}})
+    with start(path) as again:
+        assert again.wait() in {0, 1}, again.printed
+    times = compare_with(sandbox, ledger, "bird").times
+    assert times.keys() <= {(MessageStatus.ACCEPTED, 1), (MessageStatus.UNKNOWN, 0), (MessageStatus.UNKNOWN, 1)}
+
+
+def test_a_campaign_with_several_workers_reaches_everybody_once(sandbox, campaign, ledger):
+    sandbox.switch(bird={"faults": {"latency_seconds": 0.2}})
+    account = send_campaign(campaign("bird", 900), workers=2, chunk_size=30)
+    assert account.statuses == {MessageStatus.ACCEPTED: 900}
+    assert compare_with(sandbox, ledger, "bird").times == {(MessageStatus.ACCEPTED, 1): 900}
+
+
+def test_nobody_can_help_with_a_run_that_nobody_sends(sandbox, campaign):
+    send_campaign(campaign("bird", 1))
+    with pytest.raises(RunNotLed, match="test/1 is not being sent"):
+        hand_over_chunks("test")
