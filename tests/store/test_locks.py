@@ -18,6 +18,7 @@ from tasks.messaging.statuses import Channel, EventKind, MessageStatus
 from tasks.store.consent import add_suppressions, record_consent
 from tasks.store.delivery import apply_reports
 from tasks.store.inbox import EventToKeep, add_events
+from tasks.store.outbox import RecordedOutcome, RecordedRequest, record_outcomes
 from tasks.store.outstanding import ask_again, close_without_receipt, plan_again, settle_by_ticket
 from tasks.store.session import Ledger, database_url
 from tasks.store.tables import Message, ProviderRequest, RequestState
@@ -99,11 +100,11 @@ def lost(postgresql_ledger, plan_on_postgresql):
         # Rows that were written again lie elsewhere in the table: an UPDATE finds them in another order.
         for message_id in random.Random(1).sample(ids, 20):  # noqa: S311  # no secret
             connection.execute(update(MESSAGE).where(MESSAGE.c.id == message_id).values(country="CA"))
-    return run, ids, requests
+    return run, chunks, ids, requests
 
 
 def test_whoever_writes_about_the_same_messages_waits_and_never_in_a_circle(crowd, lost):
-    run, ids, requests = lost
+    run, chunks, ids, requests = lost
 
     def receipts(connection, dice):
         reports = [
@@ -125,6 +126,14 @@ def test_whoever_writes_about_the_same_messages_waits_and_never_in_a_circle(crow
             for n in dice.sample(range(6), 6)
         ]
         apply_reports(connection, "octopush", reports, [NOW] * len(reports))
+
+    def late_answers(connection, dice):
+        chunk = dice.randrange(2)
+        mine = ids[chunk * 30 : chunk * 30 + 30]
+        outcomes = [RecordedOutcome(n, 1, MessageStatus.UNKNOWN, raw_status="x") for n in dice.sample(mine, 30)]
+        of_chunk = requests[chunk * 3 : chunk * 3 + 3]
+        answers = [RecordedRequest(n, RequestState.UNKNOWN, ticket=f"t{n}") for n in dice.sample(of_chunk, 3)]
+        record_outcomes(connection, chunks[chunk], outcomes, answers)
 
     def searching(connection, dice):
         found = dict.fromkeys(dice.sample(ids, 40), 1)
@@ -151,7 +160,7 @@ def test_whoever_writes_about_the_same_messages_waits_and_never_in_a_circle(crow
             statuses=(MessageStatus.UNKNOWN,),
         )
 
-    crowd.work([receipts, searching, receipts, losing, settling, closing])
+    crowd.work([receipts, late_answers, searching, losing, settling, closing])
     assert crowd.deadlocks == []
 
 

@@ -19,9 +19,17 @@ from sqlalchemy.pool import Pool
 from tasks.messaging.reports import ConsentReport, ReplyReport, StatusReport
 from tasks.messaging.statuses import Channel, EventKind, MessageStatus
 from tasks.store import consent, inbox, outstanding, runs, sync_points
+from tasks.store.chunks import claim_chunk, release_chunk
 from tasks.store.columns import UtcDateTime
 from tasks.store.delivery import apply_reports
-from tasks.store.outbox import RecordedOutcome, record_outcomes
+from tasks.store.outbox import (
+    RecordedOutcome,
+    RequestToOpen,
+    claim_messages,
+    planned_messages,
+    record_outcomes,
+    undo_claim,
+)
 from tasks.store.registry import add_contacts
 from tasks.store.session import Ledger, LedgerError, database_url
 from tasks.store.tables import Chunk, Message, SQLModel
@@ -31,8 +39,9 @@ from tests.store.cutting_proxy import cutting_proxy
 MESSAGE, CHUNK = Message.__table__, Chunk.__table__
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
+SENDER = "host:1:aa"
 NOT_COMPARED = {
-    "chunk": {"handled"},  # what the progress bar shows; counted anew from the messages, not added up
+    "chunk": {"handled"},  # what the progress bar shows; counted anew when the chunk is given back
     "campaign_run": {"token"},
 }
 
@@ -204,6 +213,55 @@ def test_every_writer_may_be_repeated_after_a_cut_wherever_it_was(wire, undistur
     assert cuts >= (len(WRITERS) if word == "COMMIT" else 3)
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_claim_of_which_nobody_knows_whether_it_was_committed_is_taken_back_and_made_once(wire, arrives):
+    ledger, proxy = wire
+    run, (chunk,) = planning(ledger)(3)
+    with ledger.writing() as connection:
+        assert claim_chunk(connection, chunk, SENDER)
+        messages = planned_messages(connection, chunk)
+    ids = [message.id for message in messages]
+
+    def claim(connection):
+        return claim_messages(
+            connection,
+            chunk,
+            run.id,
+            ids,
+            [RequestToOpen("r-1", ids)],
+            owner=SENDER,
+            channel=run.channel,
+            purpose=run.purpose,
+        )
+
+    proxy.cut_at("COMMIT", arrives=arrives)
+    with pytest.raises(OperationalError), ledger.writing() as connection:
+        claim(connection)
+    with ledger.writing() as connection:
+        undo_claim(connection, chunk, SENDER, {message.id: message.attempts for message in messages}, ["r-1"])
+        claimed = claim(connection)
+    assert claimed.message_ids == set(ids)
+    with ledger.reading() as connection:
+        found = connection.execute(select(MESSAGE.c.status, MESSAGE.c.attempts, MESSAGE.c.request_id)).all()
+        assert set(found) == {(MessageStatus.SENDING, 1, claimed.request_ids["r-1"])}
+        assert connection.execute(text("SELECT count(*) FROM provider_request")).scalar_one() == 1
+
+
+def test_outcomes_that_were_recorded_twice_count_once_when_the_chunk_is_given_back(ledger):
+    run, (chunk, _) = planning(ledger)(3, 3)
+    with ledger.writing() as connection:
+        claim_chunk(connection, chunk, SENDER)
+        ids = [message.id for message in planned_messages(connection, chunk)]
+        claim_messages(connection, chunk, run.id, ids, [], owner=SENDER, channel=run.channel, purpose=run.purpose)
+    for _ in range(2):
+        with ledger.writing() as connection:
+            outcomes = [RecordedOutcome(message_id, 1, MessageStatus.ACCEPTED) for message_id in ids]
+            record_outcomes(connection, chunk, outcomes)
+    with ledger.writing() as connection:
+        release_chunk(connection, chunk, SENDER)
+        assert runs.count_handled(connection, run.id) == (3, 6)
+
+
 def test_whoever_plans_a_run_again_after_an_answer_was_lost_finds_it_whole(wire):
     ledger, proxy = wire
     proxy.cut_at("COMMIT", arrives=True)
@@ -234,6 +292,13 @@ def test_a_copy_that_is_cut_leaves_nothing(wire):
         add_contacts(connection, [{"phone": f"+121255501{n:02d}", "fields": {}} for n in range(60)])
     with ledger.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM contact")).scalar_one() == 0
+
+
+def test_what_the_url_says_of_a_connection_counts(postgresql_ledger):
+    url = f"{database_url()}&options=-c%20search_path%3Dpublic%2Celsewhere"
+    with Ledger(url) as ledger, ledger.reading() as connection:
+        shown = [connection.execute(text(f"SHOW {name}")).scalar_one() for name in ("search_path", "timezone")]
+    assert shown == ["public,elsewhere", "UTC"]
 
 
 def test_connections_that_the_server_closed_while_nobody_used_them_are_replaced(postgresql_ledger):
