@@ -54,7 +54,7 @@ def main_hand_over_chunks(arguments: Sequence[str] | None = None) -> int:
         prog="python -m flows.hand_over_chunks",
         description="Help to send a campaign that another process is sending, on this machine or another one that "
         "reaches the ledger.",
-        epilog="Exit codes: 0 nothing is left to take; 2 refused, nobody is sending it; 3 stopped, others go on.",
+        epilog="Exit codes: 0 nothing is left to take; 2 refused; 3 stopped, or nobody is sending it.",
     )
     parser.add_argument("campaign", metavar="NAME", help="the campaign's name")
     parser.add_argument("--run-key", metavar="KEY", help="which run of it, if more than one is not over")

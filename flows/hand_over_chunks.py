@@ -4,33 +4,30 @@
 `flows.hand_over_chunks.hand_over_chunks`. `send_campaign(workers=4)` starts three of them by itself.
 """
 
+import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import cast
 
 from prefect import flow, get_client, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.flow_engine import run_flow_in_subprocess
 from prefect.runtime import deployment
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
 
 from flows.named_runs import find_run
 from tasks.dispatch import hand_over_free_chunks
-from tasks.ownership import joined_run
+from tasks.ownership import RunNotLed, joined_run
 from tasks.stopping import stopping_on_sigterm
 from tasks.store.runs import RunRecord
 
 DEPLOYMENT = "hand-over-chunks/hand-over-chunks"
 """Flow and deployment that a deployed `send_campaign` runs on its work pool, once for each further worker."""
-
-
-_CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
 
 @flow(name="hand-over-chunks", flow_run_name="help with {campaign} {run_key}", persist_result=False)
@@ -46,15 +43,17 @@ def hand_over_chunks(campaign: str, run_key: str | None = None) -> str | None:
         run_key: Which run of it; may be left out when there is only one.
 
     Returns:
-        Why it stopped; None when nothing was left to take.
+        Why it stopped, or why there was nothing to help with; None when nothing was left to take.
 
     Raises:
         CampaignError: There is no such run.
-        RunNotLed: Nobody is sending it.
     """
     run = find_run(campaign, run_key)
-    with joined_run(run.id) as owner, stopping_on_sigterm():
-        stopped = hand_over_free_chunks(run.id, owner)
+    try:
+        with joined_run(run.id) as owner, stopping_on_sigterm():
+            stopped = hand_over_free_chunks(run.id, owner)
+    except RunNotLed as not_needed:  # it came too late, or nobody sends
+        stopped = str(not_needed)
     get_run_logger().info(stopped or "no chunk is left to take")
     final: State[str | None] = Completed(
         name="Stopped" if stopped else "Completed", message=stopped or "no chunk is left to take", data=stopped
@@ -75,11 +74,11 @@ def helpers(run: RunRecord, count: int) -> Iterator[None]:
         yield
         return
     processes = []
-    with _out_of_reach_of_ctrl_c(), _quiet():
-        processes += [
-            run_flow_in_subprocess(hand_over_chunks, parameters=parameters, env={"PREFECT_API_URL": _api_url()})
-            for _ in range(count)
-        ]
+    with _out_of_reach_of_ctrl_c(), _environment_of_helpers():
+        for _ in range(count):
+            process = multiprocessing.get_context("spawn").Process(target=_help, args=(run.name, run.run_key))
+            process.start()
+            processes.append(process)
     try:
         yield
     finally:
@@ -96,26 +95,32 @@ def _start_on_work_pool(parameters: dict[str, str], count: int) -> bool:
     return True
 
 
-def _api_url() -> str:
-    """The Prefect server that we use, also where it is one of our own."""
-    return PREFECT_API_URL.value() or str(get_client(sync_client=True).api_url)
+def _help(campaign: str, run_key: str) -> None:
+    with suppress(Exception):  # Prefect has it; the terminal belongs to the process that leads
+        hand_over_chunks(campaign, run_key)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave the terminal to this process: Prefect's log of those that start now is in the Prefect UI.
+def _environment_of_helpers() -> Iterator[None]:
+    """Let processes that are started in the block use our Prefect server, and leave the terminal to us.
 
-    In our own environment for that moment, because Prefect reads it when it is imported there.
+    Through our own environment, because Prefect reads it when it is imported there. The server may be one that
+    Prefect started for this process alone.
     """
-    before = os.environ.get(_CONSOLE_LEVEL)
-    os.environ[_CONSOLE_LEVEL] = "CRITICAL"
+    changes = {
+        "PREFECT_API_URL": PREFECT_API_URL.value() or str(get_client(sync_client=True).api_url),
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    }
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_CONSOLE_LEVEL]
-        else:
-            os.environ[_CONSOLE_LEVEL] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

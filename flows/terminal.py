@@ -27,7 +27,6 @@ from tasks.datasets.readers import DatasetError
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.templates import TemplateError
 from tasks.operator_commands import settle_commands
-from tasks.ownership import RunNotLed
 from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
 from tasks.report import STATUS_MEANINGS, count_run, describe_content, say_if_planned, say_what_was_done
@@ -61,7 +60,6 @@ REFUSALS = (
     DatasetError,
     LedgerError,
     NotApproved,
-    RunNotLed,
     TemplateError,
     runs.RunHeldBack,
 )

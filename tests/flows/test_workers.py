@@ -10,7 +10,6 @@ from sqlalchemy import text
 from flows.hand_over_chunks import hand_over_chunks
 from flows.send_campaign import send_campaign
 from tasks.messaging.statuses import MessageStatus
-from tasks.ownership import RunNotLed
 from tests.flows.sending_process import get_ready, sending
 from tests.flows.truth import compare_with
 
@@ -71,7 +70,7 @@ def test_who_helps_stops_when_who_leads_dies_and_the_same_command_goes_on(
             assert helper.wait() == 3, helper.printed
             assert "no living process leads it" in helper.printed
     with start("test", module=HELP) as alone:
-        assert alone.wait() == 2, alone.printed
+        assert alone.wait() == 3, alone.printed
     sandbox.switch(bird={"faults": {"latency_seconds": 0}})
     with start(path) as again:
         assert again.wait() in {0, 1}, again.printed
@@ -88,5 +87,4 @@ def test_a_campaign_with_several_workers_reaches_everybody_once(sandbox, campaig
 
 def test_nobody_can_help_with_a_run_that_nobody_sends(sandbox, campaign):
     send_campaign(campaign("bird", 1))
-    with pytest.raises(RunNotLed, match="test/1 is not being sent"):
-        hand_over_chunks("test")
+    assert "test/1 is not being sent" in hand_over_chunks("test")
