@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from types import FrameType
+from typing import cast
 
 from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.logging.handlers import PrefectConsoleHandler
@@ -18,8 +19,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from flows.confirmation import NotConfirmed, confirm_before_sending, say_what_is_left
 from flows.named_runs import find_run
-from flows.parameters import CampaignError, read_campaign
+from flows.parameters import Campaign, CampaignError, read_campaign
 from flows.send_campaign import NOT_WELL, NotApproved, RunStopped, check_campaign, send_campaign
 from tasks.contacts.columns import ColumnError
 from tasks.contacts.masking import mask_text
@@ -60,6 +62,7 @@ REFUSALS = (
     DatasetError,
     LedgerError,
     NotApproved,
+    NotConfirmed,
     TemplateError,
     runs.RunHeldBack,
 )
@@ -242,6 +245,14 @@ def show_plan(plan: Plan, console: Console) -> None:
     console.print(f"Digest [bold]{prepared.digest}[/]: send exactly this with --approve {prepared.digest}")
 
 
+def look_at(campaign: Campaign, console: Console, chunk_size: int) -> Plan:
+    """A dry run of a campaign, with its progress shown."""
+    with stopping_on_signals(console), progress_of(runs.run_key_of(campaign.name, campaign.run_key), console):
+        start_out_of_reach_of_ctrl_c()
+        plan = send_campaign(campaign, dry_run=True, chunk_size=chunk_size)
+    return cast("Plan", plan)
+
+
 def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.send_campaign`."""
     parser = argparse.ArgumentParser(
@@ -254,6 +265,7 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run-key", help="send the campaign again under this key")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be sent")
     parser.add_argument("--approve", metavar="DIGEST", help="send only what the dry run with this digest showed")
+    parser.add_argument("--yes", action="store_true", help="do not ask to confirm a large marketing campaign")
     parser.add_argument(
         "--chunk-size",
         type=int,
@@ -279,8 +291,20 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
         allow_sending()
         overrides = {"run_key": options.run_key} if options.run_key else {}
         campaign = read_campaign(options.campaign, **overrides)
-        check_campaign(campaign, needs_credentials=not options.dry_run)
+        planned = check_campaign(campaign, needs_credentials=not options.dry_run)
         show_prefect_logs(verbose=options.verbose)
+        approve = options.approve
+        if planned is None and not options.dry_run:
+            approve = confirm_before_sending(
+                campaign,
+                console,
+                approve=options.approve,
+                is_confirmed=options.yes,
+                look=lambda: look_at(campaign, console, options.chunk_size),
+                show=show_plan,
+            )
+        elif planned is not None and not options.dry_run:
+            say_what_is_left(planned, console)
         started = time.monotonic()
         with stopping_on_signals(console), progress_of(runs.run_key_of(campaign.name, campaign.run_key), console):
             start_out_of_reach_of_ctrl_c()
@@ -288,7 +312,7 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
                 result = send_campaign(
                     campaign,
                     dry_run=options.dry_run,
-                    approve=options.approve,
+                    approve=approve,
                     chunk_size=options.chunk_size,
                     workers=options.workers,
                     limit=options.limit,
