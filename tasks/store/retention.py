@@ -134,7 +134,9 @@ def note_pruned(connection: Connection, run_id: int) -> None:
 
 def _is_finished(connection: Connection, run_id: int) -> bool:
     # Held until the end of the transaction: whoever opens the run again waits.
-    state = connection.execute(select(_RUN.c.state).where(_RUN.c.id == run_id).with_for_update()).scalar_one()
+    state = connection.execute(
+        select(_RUN.c.state).where(_RUN.c.id == run_id).with_for_update(key_share=True)
+    ).scalar_one()
     return state is RunState.FINISHED
 
 
@@ -145,6 +147,7 @@ def _next_ids(connection: Connection, table: Table, run_id: int, after_id: int) 
             .where(table.c.run_id == run_id, table.c.id > after_id)
             .order_by(table.c.id)
             .limit(ROWS_AT_ONCE)
+            .with_for_update(key_share=True)  # in this order, as who reads callbacks locks them
         ).scalars()
     )
 

@@ -191,6 +191,13 @@ def test_nothing_that_the_ledger_keeps_names_an_erased_person(ledger, spring, tm
         assert done.is_compact
 
 
+def test_of_many_people_every_text_is_read(ledger, spring):
+    fill_with_ann(ledger, spring[0])
+    done = erase(ANN, ANNS_EMAIL, *(f"+1213555{n:04d}" for n in range(110, 170)))
+    assert (done.people, done.counts["events"]) == (62, 6)
+    assert rows_that_mention(ledger, ANN, ANNS_EMAIL) == []
+
+
 def test_erasing_again_changes_nothing(ledger, spring):
     fill_with_ann(ledger, spring[0])
     erase(ANN)
