@@ -1,15 +1,25 @@
 """Rows on their way from a file: always text, with the row number that a spreadsheet would show."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tasks.datasets.formula_guard import unguard
+from tasks.datasets.errors import DatasetError
+from tasks.datasets.formula_guard import unguard, unguard_cell
+
+MOST_COLUMNS = 16_384
+"""What Excel has. A header of millions of columns is made to exhaust whoever reads it."""
+MOST_BATCH_CHARS = 64 << 20
+"""A batch ends early when its cells have so many characters, each cell counted with a few more for itself."""
+_CHARS_OF_A_CELL = 8
+_MOST_NAME_CHARS = 10_000
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+"""Control, zero-width and direction characters: in a name they only hide what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +46,38 @@ class RawRow(NamedTuple):
 
 
 def batches_of(rows: Iterable[RawRow], header: Sequence[str], size: int) -> Iterator[RowBatch]:
-    """Rows in batches of `size`. Blank rows must not be among them."""
+    """Rows in batches of at most `size`. Blank rows must not be among them."""
     iterator = iter(rows)
-    while taken := list(islice(iterator, size)):
+    while taken := _take(iterator, size):
         good = [row for row in taken if not row.torn]
         torn = [row for row in taken if row.torn]
         columns = zip(*(row.cells for row in good), strict=True) if good else [()] * len(header)
         yield make_batch(
-            [pa.array(column, pa.string()) for column in columns],
+            [_as_text_column(column) for column in columns],
             header,
             [row.number for row in good],
             {row.number: row.torn for row in torn},
         )
+
+
+def _take(rows: Iterator[RawRow], size: int) -> list[RawRow]:
+    """The next rows, fewer than `size` when they are large: what a batch takes is bounded, whatever stands in it."""
+    taken: list[RawRow] = []
+    chars = 0
+    for row in rows:
+        taken.append(row)
+        cells = row.cells
+        chars += sum(map(len, cells)) + _CHARS_OF_A_CELL * len(cells)
+        if len(taken) >= size or chars > MOST_BATCH_CHARS:
+            break
+    return taken
+
+
+def _as_text_column(cells: Sequence[str]) -> pa.Array:
+    try:
+        return pa.array(cells, pa.string())
+    except UnicodeEncodeError:  # halves of surrogate pairs: Excel can write them as `_xD800_`
+        return pa.array([cell.encode("utf-8", "replace").decode() for cell in cells], pa.string())
 
 
 def make_batch(
@@ -90,13 +120,35 @@ def fit_cells(number: int, cells: Sequence[str], width: int, *, pad: bool, hint:
     return RawRow(number, cells)
 
 
-def unique_header(cells: Sequence[str]) -> list[str]:
-    """Header cells, trimmed, each name once: the second `Phone` becomes `Phone (2)`, nameless ones `column 3`."""
-    header: list[str] = []
+def unique_header(cells: Sequence[str], described: str) -> list[str]:
+    """Header cells, trimmed, each name once: the second `Phone` becomes `Phone (2)`, nameless ones `column 3`.
+
+    What cannot be seen in a name is left out of it, and so is the formula guard of our own writer.
+
+    Args:
+        cells: As they stand in the file.
+        described: The file's name for messages.
+
+    Raises:
+        DatasetError: There are more than MOST_COLUMNS, or a name is not one.
+    """
+    if len(cells) > MOST_COLUMNS:
+        raise DatasetError(
+            f"{described} has {len(cells):,} columns in its header, and at most {MOST_COLUMNS:,} are read: it is not "
+            "a list with one contact a row, or not one with this delimiter"
+        )
+    header: dict[str, None] = {}
+    next_numbers: dict[str, int] = {}
     for place, cell in enumerate(cells, 1):
-        name = " ".join(cell.replace("\ufeff", "").split()) or f"column {place}"
-        unique, number = name, 2
+        if len(cell) > _MOST_NAME_CHARS:
+            raise DatasetError(
+                f"{described} has a column name of {len(cell):,} characters (column {place}): the first row must be "
+                "the header, with the names of the columns"
+            )
+        name = " ".join(_UNSEEN.sub(" ", unguard_cell(cell)).split()) or f"column {place}"
+        unique, number = name, next_numbers.get(name, 2)
         while unique in header:
             unique, number = f"{name} ({number})", number + 1
-        header.append(unique)
-    return header
+        next_numbers[name] = number
+        header[unique] = None
+    return list(header)

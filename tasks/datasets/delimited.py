@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import fsspec
@@ -13,13 +14,16 @@ import fsspec
 from tasks.datasets.batches import RawRow, RowBatch, batches_of, fit_cells, unique_header
 from tasks.datasets.encodings import detect_encoding
 from tasks.datasets.errors import DatasetError
+from tasks.datasets.unpacking import most_unpacked_bytes
 
 _SAMPLE_CHARS = 1 << 16
 _SAMPLE_RECORDS = 500
 _DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
-_EXCEL_HINT = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_EXCEL_HINT = re.compile(r"sep=([^\w\"\\\s]|\t)\r?\n?", re.IGNORECASE)
 _MOST_CELL_CHARS = 131_072
 """csv.field_size_limit as Python ships it: no cell of a contact list is longer, an unclosed quote is."""
+_MOST_RECORD_CHARS = 16 << 20
+"""A record of many long cells, with line breaks in them, could be as large as the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class DelimitedTable:
     """One text file. Memory does not grow with it.
 
     Args:
-        path: A local file; `.gz`, `.bz2`, `.xz` and `.zst` are unpacked while reading.
+        path: A local file; `.gz`, `.bz2` and `.xz` are unpacked while reading.
         described: The file's name for messages.
 
     Raises:
@@ -92,7 +96,7 @@ class DelimitedTable:
     def __init__(self, path: str, described: str) -> None:
         self._path, self._described = path, described
         with closing(self._open_bytes()) as file:
-            self._encoding = detect_encoding(file, described)
+            self._encoding = detect_encoding(file, described, self._most_unpacked_bytes())
         with closing(self._open_text()) as text:
             sample = self._read_sample(text)
         self._skips_hint = False
@@ -107,7 +111,7 @@ class DelimitedTable:
         if first.torn:
             raise DatasetError(f"{described} has a header that cannot be read: {first.torn}")
         self._header_row = first.number
-        self.header = unique_header(first.cells)
+        self.header = unique_header(first.cells, described)
         delimiter = _DELIMITERS.get(self._dialect.delimiter, repr(self._dialect.delimiter))
         self.notes = [f"CSV, encoding {self._encoding.note}, delimiter {delimiter}"]
 
@@ -136,9 +140,23 @@ class DelimitedTable:
         with closing(self._open_text()) as text:
             if self._skips_hint:
                 text.readline()
-            reader = self._dialect.reader(iter(text))
+            record_chars = 0
+
+            def lines() -> Iterator[str]:
+                nonlocal record_chars
+                for line in text:
+                    record_chars += len(line)
+                    if record_chars > _MOST_RECORD_CHARS:
+                        raise DatasetError(
+                            f"row {number + 1} of {self._described} has more than {_MOST_RECORD_CHARS:,} "
+                            "characters: a quotation mark is opened there and not closed where it should be"
+                        )
+                    yield line
+
+            reader = self._dialect.reader(lines())
             number, lines_before = 0, 0
             while True:
+                record_chars = 0
                 try:
                     cells = next(reader)
                 except StopIteration:
@@ -178,6 +196,11 @@ class DelimitedTable:
             ) from error
         complete = sample.rpartition("\n")[0] if len(sample) == _SAMPLE_CHARS else ""
         return f"{complete}\n" if complete else sample
+
+    def _most_unpacked_bytes(self) -> int | None:
+        if fsspec.utils.infer_compression(self._path) is None:
+            return None
+        return most_unpacked_bytes(Path(self._path).stat().st_size)
 
     def _open_bytes(self) -> IO[bytes]:
         if fsspec.utils.infer_compression(self._path) is None:

@@ -6,7 +6,9 @@ the speed of the disk, before a row is read.
 
 import codecs
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO
 
 from charset_normalizer import from_bytes
@@ -14,7 +16,8 @@ from charset_normalizer import from_bytes
 from tasks.datasets.errors import DatasetError
 
 _CHUNK_BYTES = 1 << 20
-_LONGEST_LINE_BYTES = 16 << 20
+_LONGEST_LINE = 16 << 20
+"""In bytes, or in characters where they have more than one each. A line is in memory as a whole."""
 _EVIDENCE_BYTES = 1 << 16
 _MOST_BAD_BYTES = 10_000
 _FEW_ACCENTS = 8
@@ -96,34 +99,39 @@ class _Utf8Check:
             self.evidence += b"\n".join(lines)[:_EVIDENCE_BYTES] + b"\n"
 
 
-def detect_encoding(file: IO[bytes], described: str) -> TextEncoding:
+def detect_encoding(file: IO[bytes], described: str, most_bytes: int | None = None) -> TextEncoding:
     """The encoding of an open file, read from its beginning to its end.
 
     A byte order mark decides. Else UTF-8 if every byte fits; if a few do not (two files pasted together),
     UTF-8 with those read as Windows-1252. Else what charset-normalizer finds in the lines that are not ASCII,
     Windows-1252 being preferred where it fits as well.
 
+    Args:
+        file: At its beginning.
+        described: Its name for messages.
+        most_bytes: What a compressed file may unpack to.
+
     Raises:
-        DatasetError: It is not a text file, or has a line that cannot be a row.
+        DatasetError: It is not a text file, has a line that cannot be a row, or unpacks to more than `most_bytes`.
     """
-    head = file.read(_CHUNK_BYTES)
+    chunks = _bounded_chunks(file, described, most_bytes)
+    head = next(chunks, b"")
     for mark, name in _BOMS.items():
         if head.startswith(mark):
+            _check_lines(chain([head], chunks), name, described)
             return _strict(name, f"{name.removesuffix('-sig')} with a byte order mark")
     if name := _utf_16_without_mark(head[:4096]):
+        _check_lines(chain([head], chunks), name, described)
         return _strict(name, name)
-    check, line_bytes, chunk = _Utf8Check(), 0, head
-    while chunk:
+    check, line_bytes = _Utf8Check(), 0
+    for chunk in chain([head], chunks):
         if b"\0" in chunk:
-            raise DatasetError(f"{described} is not a text file: export the list as CSV, Excel or Parquet")
+            raise _not_text(described)
         check.feed(chunk)
         line_end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         line_bytes = len(chunk) - line_end - 1 + (line_bytes if line_end < 0 else 0)
-        if line_bytes > _LONGEST_LINE_BYTES:
-            raise DatasetError(
-                f"{described} has a line of more than 16 MB: it is not a list with one contact a line"
-            )
-        chunk = file.read(_CHUNK_BYTES)
+        if line_bytes > _LONGEST_LINE:
+            raise _endless_line(described)
     check.feed(b"", final=True)
     if not check.bad_bytes:
         return _strict("utf-8", "utf-8")
@@ -133,6 +141,40 @@ def detect_encoding(file: IO[bytes], described: str) -> TextEncoding:
         )
     name = _legacy_encoding(check.evidence)
     return TextEncoding(name, "replace", "windows-1252" if name == "cp1252" else name)
+
+
+def _bounded_chunks(file: IO[bytes], described: str, most_bytes: int | None) -> Iterator[bytes]:
+    read_bytes = 0
+    while chunk := file.read(_CHUNK_BYTES):
+        read_bytes += len(chunk)
+        if most_bytes is not None and read_bytes > most_bytes:
+            raise DatasetError(
+                f"{described} unpacks to more than {most_bytes >> 20:,} MB, far more than a list of contacts does: "
+                "unpack it yourself, and look at it"
+            )
+        yield chunk
+
+
+def _check_lines(chunks: Iterable[bytes], name: str, described: str) -> None:
+    """The same limits where the encoding is certain. What does not fit the encoding is told when rows are read."""
+    decoder = codecs.getincrementaldecoder(name)("replace")
+    line_chars = 0
+    for chunk in chunks:
+        text = decoder.decode(chunk)
+        if "\0" in text:
+            raise _not_text(described)
+        line_end = max(text.rfind("\n"), text.rfind("\r"))
+        line_chars = len(text) - line_end - 1 + (line_chars if line_end < 0 else 0)
+        if line_chars > _LONGEST_LINE:
+            raise _endless_line(described)
+
+
+def _not_text(described: str) -> DatasetError:
+    return DatasetError(f"{described} is not a text file: export the list as CSV, Excel or Parquet")
+
+
+def _endless_line(described: str) -> DatasetError:
+    return DatasetError(f"{described} has a line of more than 16 MB: it is not a list with one contact a line")
 
 
 def _strict(name: str, note: str) -> TextEncoding:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-import shutil
+import stat
 import tempfile
 from contextlib import ExitStack
 from typing import IO
@@ -16,6 +16,9 @@ from tasks.datasets.errors import DatasetError
 
 _CHUNK_BYTES = 1 << 20
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
+_MOST_FETCHED_BYTES = 32 << 30
+"""A list of all phones on earth. A server that never stops sending must not fill the disk."""
+_KINDS = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 
 
 def describe_location(path: str) -> str:
@@ -89,7 +92,12 @@ def _fetch(url: str, copy: IO[bytes]) -> str | None:
     """
     try:
         with fsspec.open(url, "rb") as remote:
-            shutil.copyfileobj(remote, copy, _CHUNK_BYTES)
+            copied_bytes = 0
+            while chunk := remote.read(_CHUNK_BYTES):
+                copied_bytes += len(chunk)
+                if copied_bytes > _MOST_FETCHED_BYTES:
+                    return f"has more than {_MOST_FETCHED_BYTES >> 30} GB: divide the list, or fetch it yourself"
+                copy.write(chunk)
         copy.flush()
     except FileNotFoundError:
         return "does not exist"
@@ -103,9 +111,8 @@ def _fetch(url: str, copy: IO[bytes]) -> str | None:
 
 
 def _check_local(path: str, described: str) -> str:
-    if os.path.isdir(path):  # noqa: PTH112 - stays the text that the user wrote
-        raise DatasetError(f"{described} is a directory: name a file in it")
     try:
+        _refuse_no_file(os.stat(path).st_mode, described)  # noqa: PTH116 - stays the text that the user wrote
         with open(path, "rb") as file:  # noqa: PTH123 - the same
             is_empty = not file.read(1)
     except FileNotFoundError:
@@ -117,6 +124,15 @@ def _check_local(path: str, described: str) -> str:
     if is_empty:
         raise DatasetError(f"{described} is empty: it has not even a header")
     return path
+
+
+def _refuse_no_file(mode: int, described: str) -> None:
+    """A list is read more than once, and opening a pipe that nobody writes to never returns."""
+    if stat.S_ISDIR(mode):
+        raise DatasetError(f"{described} is a directory: name a file in it")
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "special file")
+        raise DatasetError(f"{described} is a {kind}, which can be read once at most: save the list as a file")
 
 
 def sha256_of(path: str) -> str:

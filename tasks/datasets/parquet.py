@@ -2,15 +2,26 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.datasets.batches import RowBatch, make_batch, unique_header
+from tasks.datasets.batches import MOST_BATCH_CHARS, RowBatch, make_batch, unique_header
 from tasks.datasets.errors import DatasetError
 from tasks.datasets.workbooks import cell_text
+
+_MOST_CELL_BYTES = 4 * 131_072
+"""As in text files: see `delimited`."""
+_BYTES_OF_A_CELL = 8
+_ROWS_WITHOUT_QUESTION = 1_000_000
+_MOST_ROWS_PER_BYTE = 8
+"""Rows that say nothing take no room in Parquet; a phone number of its own takes at least some bits."""
+_DAMAGE = (pa.ArrowException, OSError, UnicodeError, MemoryError)
 
 
 class ParquetTable:
@@ -28,32 +39,87 @@ class ParquetTable:
         self._path, self._described = path, described
         try:
             with pq.ParquetFile(path) as file:
-                names = file.schema_arrow.names
-        except (pa.ArrowException, OSError) as error:
+                schema, rows = file.schema_arrow, file.metadata.num_rows
+        except _DAMAGE as error:
             raise self._damaged() from error
+        names = schema.names
+        if rows > _ROWS_WITHOUT_QUESTION + _MOST_ROWS_PER_BYTE * Path(path).stat().st_size:
+            raise DatasetError(
+                f"{described} says it has {rows:,} rows, more than its bytes can hold contacts: export the list again"
+            )
+        # A text that stands once in the file and in every row of it must stay once in memory.
+        self._texts = [field.name for field in schema if _is_text(field.type)]
         if not names:
             raise DatasetError(f"{described} is empty: it has no columns")
-        self.header = unique_header(names)
+        self.header = unique_header(names, described)
         self.notes = ["Parquet"]
 
     def batches(self, rows: int) -> Iterator[RowBatch]:
         """The rows; the first is row 2, as it would be below a header in a spreadsheet."""
         first_row = 2
         try:
-            with pq.ParquetFile(self._path) as file:
-                for batch in file.iter_batches(batch_size=rows):
-                    columns = [column_text(column) for column in batch.columns]
-                    is_filled = _any_filled(columns, batch.num_rows)
-                    numbers = [first_row + place for place, filled in enumerate(is_filled.to_pylist()) if filled]
-                    first_row += batch.num_rows
-                    yield make_batch(
-                        [pc.filter(column, is_filled) for column in columns], self.header, numbers, {}
-                    )
-        except (pa.ArrowException, OSError) as error:
+            with pq.ParquetFile(self._path, read_dictionary=self._texts) as file:
+                for whole in file.iter_batches(batch_size=rows):
+                    for batch in self._divide(whole, first_row):
+                        columns = [column_text(column) for column in batch.columns]
+                        is_filled = _any_filled(columns, batch.num_rows)
+                        numbers = [
+                            first_row + place for place, filled in enumerate(is_filled.to_pylist()) if filled
+                        ]
+                        first_row += batch.num_rows
+                        yield make_batch(
+                            [pc.filter(column, is_filled) for column in columns], self.header, numbers, {}
+                        )
+        except _DAMAGE as error:
             raise self._damaged() from error
+
+    def _divide(self, batch: pa.RecordBatch, first_row: int) -> Iterator[pa.RecordBatch]:
+        """The batch in pieces of which none has more than MOST_BATCH_CHARS bytes of text.
+
+        Raises:
+            DatasetError: A cell is longer than one of a contact list.
+        """
+        row_bytes = np.full(batch.num_rows, _BYTES_OF_A_CELL * max(1, batch.num_columns), dtype=np.int64)
+        for name, column in zip(self.header, batch.columns, strict=True):
+            cell_bytes = _cell_bytes(column)
+            if cell_bytes is None:
+                continue
+            longest = int(cell_bytes.argmax()) if len(cell_bytes) else 0
+            if len(cell_bytes) and cell_bytes[longest] > _MOST_CELL_BYTES:
+                raise DatasetError(
+                    f"row {first_row + longest} of {self._described} has a cell of {cell_bytes[longest]:,} bytes in "
+                    f"column {name[:60]!r}: no contact has that; leave the column out"
+                )
+            row_bytes += cell_bytes
+        parts = np.cumsum(row_bytes) // MOST_BATCH_CHARS
+        starts = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist()]
+        for start, end in zip(starts, [*starts[1:], batch.num_rows], strict=True):
+            yield batch.slice(start, end - start)
 
     def _damaged(self) -> DatasetError:
         return DatasetError(f"{self._described} is a damaged or encrypted Parquet file: export the list again")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _cell_bytes(column: pa.Array) -> npt.NDArray[np.int64] | None:
+    """How long each cell is, without spelling out a dictionary; None where cells have a fixed size."""
+    if pa.types.is_dictionary(column.type):
+        lengths = _cell_bytes(column.dictionary)
+        if lengths is None or not len(lengths):
+            return None
+        return lengths[pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)]
+    if _is_text(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        found: npt.NDArray[np.int64] = (
+            pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        )
+        return found
+    if pa.types.is_nested(column.type):
+        # About, and enough: nested cells are rare, and all of them together must be small.
+        return np.full(len(column), column.nbytes // max(1, len(column)), dtype=np.int64)
+    return None
 
 
 def _any_filled(columns: list[pa.Array], rows: int) -> pa.Array:
@@ -72,13 +138,28 @@ def column_text(column: pa.Array) -> pa.Array:
         or pa.types.is_large_string(column.type)
         or pa.types.is_integer(column.type)
     ):
-        return pc.fill_null(pc.cast(column, pa.string()), "")
-    return pa.array([_value_text(value) for value in column.to_pylist()], pa.string())
+        texts = pc.fill_null(pc.cast(column, pa.string()), "")
+        # NUL is a character to Parquet, and to no database.
+        return pc.replace_substring(texts, "\0", "\N{REPLACEMENT CHARACTER}") if _has_nul(texts) else texts
+    return pa.array([_value_text(value) for value in _python_values(column)], pa.string())
+
+
+def _python_values(column: pa.Array) -> list[Any]:
+    """Values of Python; an instant outside its years, or with more digits than it has, as Arrow writes it."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError, ArithmeticError):
+        values = pc.cast(column, pa.string()).to_pylist()
+    return values
+
+
+def _has_nul(texts: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring(texts, "\0")).as_py())
 
 
 def _value_text(value: Any) -> str:
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return value.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, dict | list):
         return json.dumps(value, default=str, ensure_ascii=False)
     return cell_text(value)

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
+import fsspec
+
 from tasks.datasets.batches import RowBatch
 from tasks.datasets.delimited import DelimitedTable
 from tasks.datasets.errors import DatasetError
@@ -17,7 +19,11 @@ from tasks.datasets.workbooks import WorkbookTable
 __all__ = ["ContactFile", "DatasetError", "RowBatch", "open_contacts"]
 
 _PARQUET_MAGIC = (b"PAR1", b"PARE")
+_COMPRESSED_MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 _EXCEL_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", bytes.fromhex("d0cf11e0a1b11ae1"))
+
+
+_UNPACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 
 
 class _Table(Protocol):
@@ -105,4 +111,12 @@ def _open_table(local: str, described: str, magic: bytes) -> _Table:
         return ParquetTable(local, described)
     if magic.startswith(_EXCEL_MAGIC):
         return WorkbookTable(local, described)
+    if fsspec.utils.infer_compression(local) is None:
+        for mark, suffix in _COMPRESSED_MAGIC.items():
+            if magic.startswith(mark):
+                raise DatasetError(f"{described} is compressed: unpack it{_or_name_it(suffix)}")
     return DelimitedTable(local, described)
+
+
+def _or_name_it(suffix: str) -> str:
+    return f", or let its name end in {suffix}" if suffix in _UNPACKED_SUFFIXES else ""

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -11,12 +10,14 @@ import openpyxl
 
 from tasks.datasets.batches import RawRow, RowBatch, batches_of, fit_cells, unique_header
 from tasks.datasets.errors import DatasetError
+from tasks.datasets.workbook_packages import check_package
 
-_MOST_UNPACKED_BYTES = 4 << 30
-_MOST_SHARED_TEXT_BYTES = 1 << 30
+_MOST_ROWS = 1_048_576
+"""What Excel has. A row may call itself the ten-billionth, and all the rows before it would be made."""
+_CELLS_WITHOUT_QUESTION = 10_000_000
+_MOST_CELLS_PER_BYTE = 20
+"""A row of one cell in the last column is 40 bytes of XML and 16,384 cells; lists of contacts have less than one a byte."""
 _MOST_EXACT_INTEGER = 2**53
-_OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _ZEROS_FORMAT = re.compile(r"0{2,}")
 
 
@@ -33,9 +34,9 @@ class WorkbookTable:
 
     def __init__(self, path: str, described: str) -> None:
         self._path, self._described = path, described
-        _check_container(path, described)
+        self._most_cells = max(_CELLS_WITHOUT_QUESTION, _MOST_CELLS_PER_BYTE * check_package(path, described))
         self._sheet, self._header_row, first = self._find_header()
-        self.header = unique_header(_without_trailing_blanks(first))
+        self.header = unique_header(_without_trailing_blanks(first), described)
         others = [name for name in self._sheet_names() if name != self._sheet]
         unread = f"; not read: {', '.join(repr(name) for name in others)}" if others else ""
         self.notes = [f"Excel, sheet {self._sheet!r}{unread}"]
@@ -68,7 +69,15 @@ class WorkbookTable:
             worksheet = workbook[sheet]
             # The size that a sheet declares is a hint of the program that wrote it, and often wrong.
             worksheet.reset_dimensions()
+            cells = 0
             for number, row in enumerate(worksheet.iter_rows(), 1):
+                cells += len(row)
+                if number > _MOST_ROWS or cells > self._most_cells:
+                    raise DatasetError(
+                        f"{self._described} has a sheet {sheet!r} of which nearly all rows or columns are empty "
+                        f"(seen at row {number:,}): delete what stands far below or right of the list, or save it as "
+                        "CSV"
+                    )
                 yield number, [cell_text(cell.value, getattr(cell, "number_format", "")) for cell in row]
 
 
@@ -102,35 +111,6 @@ class _translated_errors:  # noqa: N801 - reads as a sentence after `with`
             raise DatasetError(
                 f"{self._described} is a damaged Excel file: open it in a spreadsheet program and save it again"
             ) from error
-
-
-def _check_container(path: str, described: str) -> None:
-    with open(path, "rb") as file:  # noqa: PTH123 - a plain local file
-        head = file.read(1 << 20)
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - (1 << 20)))
-        tail = file.read()
-    if head.startswith(_OLE_MAGIC):
-        if _ENCRYPTED in head or _ENCRYPTED in tail:
-            raise DatasetError(f"{described} is protected with a password: save it without one")
-        raise DatasetError(f"{described} has the old Excel format (.xls): save it as .xlsx or CSV")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise DatasetError(
-            f"{described} is not an Excel file, or a damaged one: save it again as .xlsx"
-        ) from error
-    if "xl/workbook.xml" not in sizes:
-        raise DatasetError(f"{described} is not an Excel workbook: unpack it, or save the list as .xlsx or CSV")
-    if (
-        sum(sizes.values()) > _MOST_UNPACKED_BYTES
-        or sizes.get("xl/sharedStrings.xml", 0) > _MOST_SHARED_TEXT_BYTES
-    ):
-        raise DatasetError(
-            f"{described} would unpack to {sum(sizes.values()) >> 20:,} MB, too much for an Excel file: save the "
-            "list as CSV"
-        )
 
 
 def _without_trailing_blanks(cells: list[str]) -> list[str]:

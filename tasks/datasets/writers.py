@@ -27,6 +27,7 @@ def write_rejected_rows(path: str | Path, frame: pd.DataFrame, *, append: bool =
         header=not append,
         mode="a" if append else "w",
         encoding="utf-8" if append else "utf-8-sig",
+        errors="replace",  # halves of surrogate pairs, which no file in UTF-8 can hold
         quoting=1,
         lineterminator="\r\n",
     )

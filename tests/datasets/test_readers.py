@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks.datasets.formula_guard import unguard_cell
 from tasks.datasets.readers import DatasetError, open_contacts
 
 
@@ -350,20 +351,18 @@ def test_what_csv_writer_writes_reads_back_equal(tmp_path, *, rows, delimiter, q
     if line_end == "\n":  # csv.writer of Python 3.11 leaves a lone \r unquoted then: no reader could tell
         rows = [[cell.replace("\r", "\n") for cell in cells] for cells in rows]
     width = len(rows[0]) if rows else 2
+    if width == 1:  # a file of one column says nowhere what its delimiter is, so "," may be two empty cells
+        rows = [[re.sub(r"[,;\t|]", "", cell) for cell in cells] for cells in rows]
     header = [f"column{place}" for place in range(width)]
     with (tmp_path / "any.csv").open("w", encoding=encoding, newline="") as file:
         csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator=line_end).writerows([header, *rows])
     found_header, found, torn, _ = read(tmp_path / "any.csv")
     expected = {
-        number: [_without_guard(cell) for cell in cells]
+        number: [unguard_cell(cell) for cell in cells]
         for number, cells in enumerate(rows, 2)
         if any(cell.strip() for cell in cells)
     }
     assert (found_header, found, torn) == (header, expected, {})
-
-
-def _without_guard(cell):
-    return re.sub(r"\A'('*\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|'*[\t\r\n])", r"\1", cell)
 
 
 def test_pandas_reads_what_we_read(tmp_path):
