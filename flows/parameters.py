@@ -3,7 +3,8 @@
 What is wrong in it is said for people: which key, what stands there, what to write instead.
 """
 
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -210,8 +211,49 @@ class Campaign(StrictModel):
         return problems
 
 
+MOST_FILE_BYTES = 256 << 10
+"""Of a campaign file: a text has at most 10,000 characters, and all the rest is short."""
+_MOST_NODES = 10_000
+"""Of a campaign file, with every alias written out: aliases of aliases make billions of a few lines."""
+_MOST_NESTING = 20
+_MOST_PROBLEMS = 20
+
+
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML in which a key that occurs twice is an error; PyYAML keeps the last one without a word."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+        self._sizes: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """A node, once it is sure that it can be made into data within bounds."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if self._depth >= _MOST_NESTING:
+            raise yaml.composer.ComposerError(
+                None, None, f"nested more than {_MOST_NESTING} deep", event.start_mark
+            )
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if node is not None:
+            self._sizes[node] = size = 1 + sum(self._sizes_inside(node))
+            if size > _MOST_NODES:
+                raise yaml.composer.ComposerError(
+                    None, None, f"more than {_MOST_NODES:,} values, with every alias written out", event.start_mark
+                )
+        return node
+
+    def _sizes_inside(self, node: yaml.Node) -> Iterator[int]:
+        children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
+        children = node.value if isinstance(node, yaml.SequenceNode) else children
+        for child in children:
+            if child not in self._sizes:  # an alias of what it stands in
+                raise yaml.composer.ComposerError(
+                    None, None, "a value contains itself: write it without `*`", child.start_mark
+                )
+            yield self._sizes[child]
 
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
@@ -219,6 +261,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be one word", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key `{key}` occurs twice", key_node.start_mark
@@ -238,15 +282,17 @@ def read_campaign(path: str | Path, **overrides: Any) -> Campaign:
         CampaignError: The file cannot be read, or what stands in it cannot be used.
     """
     try:
-        source = Path(path).read_text(encoding="utf-8-sig")
+        source = _read_source(Path(path))
     except FileNotFoundError:
         raise CampaignError(str(path), ["there is no such campaign file"]) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise CampaignError(str(path), [f"cannot be read as UTF-8 text: {error}"]) from None
     try:
         document = yaml.load(source, Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
     except yaml.YAMLError as error:
         raise CampaignError(str(path), [f"is not valid YAML: {' '.join(str(error).split())}"]) from None
+    except (ValueError, OverflowError, RecursionError) as error:  # 2026-02-30, a number of 5,000 digits
+        raise CampaignError(str(path), [f"has a value that is none: {error}"]) from None
     if not isinstance(document, dict):
         raise CampaignError(str(path), ["is not a campaign: it should begin with `name: ...`"])
     return parse_campaign({**document, **overrides}, where=str(path))
@@ -274,6 +320,24 @@ def parse_addresses(only: Sequence[SecretStr]) -> frozenset[str]:
     return frozenset(addresses)
 
 
+def _read_source(path: Path) -> str:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise CampaignError(str(path), ["is a directory: name a file in it"])
+    if not stat.S_ISREG(mode):  # opening a pipe that nobody writes to never returns
+        raise CampaignError(str(path), ["is not a file: save the campaign as one"])
+    with path.open("rb") as file:
+        source = file.read(MOST_FILE_BYTES + 1)
+    if len(source) > MOST_FILE_BYTES:
+        raise CampaignError(
+            str(path),
+            [
+                f"has more than {MOST_FILE_BYTES >> 10} kB: that is no campaign; contacts are named in audience.path"
+            ],
+        )
+    return source.decode("utf-8-sig")
+
+
 def parse_campaign(document: dict[str, Any], *, where: str = "campaign") -> Campaign:
     """Make a campaign of JSON-like data.
 
@@ -284,6 +348,8 @@ def parse_campaign(document: dict[str, Any], *, where: str = "campaign") -> Camp
         return Campaign.model_validate(document)
     except ValidationError as error:
         raise CampaignError(where, explain_validation(error)) from None
+    except (OverflowError, RecursionError) as error:
+        raise CampaignError(where, [f"has a value that cannot be used ({type(error).__name__})"]) from None
 
 
 _PLAIN_WORDS = {
@@ -298,9 +364,12 @@ _PLAIN_WORDS = {
 def explain_validation(error: ValidationError) -> list[str]:
     """One sentence per problem, beginning with the key. Without secrets and addresses: values may be personal."""
     sentences = []
-    for problem in error.errors(include_url=False, include_input=False):
+    problems = error.errors(include_url=False, include_input=False)
+    for problem in problems[:_MOST_PROBLEMS]:
         key = ".".join(str(part) for part in problem["loc"])
         text = problem["msg"].removeprefix("Value error, ")
         text = _PLAIN_WORDS.get(problem["type"], text)
         sentences.append(conceal_text(f"{key}: {text}" if key else text))
+    if len(problems) > _MOST_PROBLEMS:
+        sentences.append(f"and {len(problems) - _MOST_PROBLEMS:,} more")
     return sentences

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from deployments.listening import open_socket, url_of
 from deployments.receiver.app import create_app
+from deployments.receiver.header_limit import protocol_with
 from deployments.receiver.intake import Intake, load_intakes
 from deployments.receiver.settings import ReceiverSettings
 from tasks.store.session import Ledger
@@ -23,7 +24,7 @@ def build_server(app: FastAPI, settings: ReceiverSettings) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=protocol_with(settings.header_seconds),
             ws="none",
             lifespan="on",
             log_config=None,

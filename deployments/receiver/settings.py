@@ -25,6 +25,8 @@ class ReceiverSettings:
         public_url: Where the providers reach this service, when that is not the address it listens at: a
             signature covers the URL that the provider called. None: as the request's own headers say.
         max_body_bytes: A longer body is refused with 413.
+        header_seconds: A connection is closed when the head of a request is not complete so long after its first
+            byte; that of the first request, after the connection was made.
         body_seconds: A body that has not come by then is refused with 408.
         commit_seconds: An event that is not safe by then is answered with 503, so that the provider tries again.
         max_waiting_events: So many may wait for the database; the next ones are refused with 503.
@@ -38,6 +40,7 @@ class ReceiverSettings:
     secret: str = field(repr=False)
     public_url: str | None = None
     max_body_bytes: int = 256 * 1024
+    header_seconds: float = 10.0
     body_seconds: float = 10.0
     commit_seconds: float = 5.0
     max_waiting_events: int = 20_000

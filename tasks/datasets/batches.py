@@ -61,7 +61,7 @@ def batches_of(rows: Iterable[RawRow], header: Sequence[str], size: int) -> Iter
 
 
 def _take(rows: Iterator[RawRow], size: int) -> list[RawRow]:
-    """The next rows, fewer than `size` when they are large: what a batch takes is bounded, whatever stands in it."""
+    """The next rows, fewer than `size` when they are large: no content makes a batch exhaust the memory."""
     taken: list[RawRow] = []
     chars = 0
     for row in rows:
@@ -134,16 +134,16 @@ def unique_header(cells: Sequence[str], described: str) -> list[str]:
     """
     if len(cells) > MOST_COLUMNS:
         raise DatasetError(
-            f"{described} has {len(cells):,} columns in its header, and at most {MOST_COLUMNS:,} are read: it is not "
-            "a list with one contact a row, or not one with this delimiter"
+            f"{described} has {len(cells):,} columns in its header, and at most {MOST_COLUMNS:,} are read: it is "
+            "not a list with one contact a row, or not one with this delimiter"
         )
     header: dict[str, None] = {}
     next_numbers: dict[str, int] = {}
     for place, cell in enumerate(cells, 1):
         if len(cell) > _MOST_NAME_CHARS:
             raise DatasetError(
-                f"{described} has a column name of {len(cell):,} characters (column {place}): the first row must be "
-                "the header, with the names of the columns"
+                f"{described} has a column name of {len(cell):,} characters (column {place}): the first row must "
+                "be the header, with the names of the columns"
             )
         name = " ".join(_UNSEEN.sub(" ", unguard_cell(cell)).split()) or f"column {place}"
         unique, number = name, next_numbers.get(name, 2)

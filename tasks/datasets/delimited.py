@@ -82,6 +82,28 @@ def _fit(dialect: Dialect, sample: str) -> tuple[float, int]:
     return (fitting if widths[0] > 1 else fitting * 0.4), widths[0]
 
 
+class _RecordLines:
+    """The lines of a text for a csv reader, which takes as many for a record as the quotation marks say."""
+
+    def __init__(self, text: IO[str], described: str) -> None:
+        self._text, self._described = text, described
+        self.begin_record(1)
+
+    def begin_record(self, number: int) -> None:
+        """What comes now belongs to the next record."""
+        self._number, self._chars = number, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self._chars += len(line)
+            if self._chars > _MOST_RECORD_CHARS:
+                raise DatasetError(
+                    f"row {self._number} of {self._described} has more than {_MOST_RECORD_CHARS:,} characters: a "
+                    "quotation mark is opened there and not closed where it should be"
+                )
+            yield line
+
+
 class DelimitedTable:
     """One text file. Memory does not grow with it.
 
@@ -140,23 +162,11 @@ class DelimitedTable:
         with closing(self._open_text()) as text:
             if self._skips_hint:
                 text.readline()
-            record_chars = 0
-
-            def lines() -> Iterator[str]:
-                nonlocal record_chars
-                for line in text:
-                    record_chars += len(line)
-                    if record_chars > _MOST_RECORD_CHARS:
-                        raise DatasetError(
-                            f"row {number + 1} of {self._described} has more than {_MOST_RECORD_CHARS:,} "
-                            "characters: a quotation mark is opened there and not closed where it should be"
-                        )
-                    yield line
-
-            reader = self._dialect.reader(lines())
+            lines = _RecordLines(text, self._described)
+            reader = self._dialect.reader(iter(lines))
             number, lines_before = 0, 0
             while True:
-                record_chars = 0
+                lines.begin_record(number + 1)
                 try:
                     cells = next(reader)
                 except StopIteration:

@@ -149,7 +149,7 @@ def _bounded_chunks(file: IO[bytes], described: str, most_bytes: int | None) -> 
         read_bytes += len(chunk)
         if most_bytes is not None and read_bytes > most_bytes:
             raise DatasetError(
-                f"{described} unpacks to more than {most_bytes >> 20:,} MB, far more than a list of contacts does: "
+                f"{described} unpacks to more than {most_bytes >> 20:,} MB, far more than a list of contacts: "
                 "unpack it yourself, and look at it"
             )
         yield chunk

@@ -5,8 +5,8 @@ injection, OWASP). The usual remedy is an apostrophe in front, which a spreadshe
 Phone numbers begin with +, so the reader must take the apostrophe off again; and so that both are exact
 opposites, a cell that already looks guarded gets one more.
 
-A spreadsheet whose list separator is the semicolon or the tab ends our cells there and not at our quotation marks. So
-a cell is taken as segments between these and line breaks, and each segment is guarded by itself.
+A spreadsheet whose list separator is the semicolon or the tab ends our cells there and not at our quotation marks.
+So a cell is taken as segments between these and line breaks, and each segment is guarded by itself.
 """
 
 import re
@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _BREAKS = ";\t\r\n"
-# Blanks and what cannot be seen: some programs strip it before they look at the first character. Spelled out because
-# RE2, which reads, and Python, which writes, differ in what \s is. No break is among them: segments stay apart.
+# Blanks and what cannot be seen: some programs strip it before they look at the first character. Spelled out
+# because RE2, which reads, and Python, which writes, differ in what \s is. No break is among them: segments stay apart.
 _SKIPPED = (
     " \x0b\x0c\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000"
     "\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\ufe00-\ufe0f\ufeff"

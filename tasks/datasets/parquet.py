@@ -45,7 +45,7 @@ class ParquetTable:
         names = schema.names
         if rows > _ROWS_WITHOUT_QUESTION + _MOST_ROWS_PER_BYTE * Path(path).stat().st_size:
             raise DatasetError(
-                f"{described} says it has {rows:,} rows, more than its bytes can hold contacts: export the list again"
+                f"{described} says it has {rows:,} rows, more than its bytes can hold: export the list again"
             )
         # A text that stands once in the file and in every row of it must stay once in memory.
         self._texts = [field.name for field in schema if _is_text(field.type)]
@@ -63,9 +63,7 @@ class ParquetTable:
                     for batch in self._divide(whole, first_row):
                         columns = [column_text(column) for column in batch.columns]
                         is_filled = _any_filled(columns, batch.num_rows)
-                        numbers = [
-                            first_row + place for place, filled in enumerate(is_filled.to_pylist()) if filled
-                        ]
+                        numbers = [first_row + int(place) for place in np.flatnonzero(is_filled)]
                         first_row += batch.num_rows
                         yield make_batch(
                             [pc.filter(column, is_filled) for column in columns], self.header, numbers, {}
@@ -87,8 +85,8 @@ class ParquetTable:
             longest = int(cell_bytes.argmax()) if len(cell_bytes) else 0
             if len(cell_bytes) and cell_bytes[longest] > _MOST_CELL_BYTES:
                 raise DatasetError(
-                    f"row {first_row + longest} of {self._described} has a cell of {cell_bytes[longest]:,} bytes in "
-                    f"column {name[:60]!r}: no contact has that; leave the column out"
+                    f"row {first_row + longest} of {self._described} has a cell of {cell_bytes[longest]:,} bytes "
+                    f"in column {name[:60]!r}: no contact has that; leave the column out"
                 )
             row_bytes += cell_bytes
         parts = np.cumsum(row_bytes) // MOST_BATCH_CHARS
@@ -110,7 +108,8 @@ def _cell_bytes(column: pa.Array) -> npt.NDArray[np.int64] | None:
         lengths = _cell_bytes(column.dictionary)
         if lengths is None or not len(lengths):
             return None
-        return lengths[pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)]
+        of_rows: npt.NDArray[np.int64] = lengths[pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)]
+        return of_rows
     if _is_text(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         found: npt.NDArray[np.int64] = (
             pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)

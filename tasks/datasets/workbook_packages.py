@@ -1,4 +1,4 @@
-"""What an .xlsx file is made of, looked at before it is read: a ZIP archive of XML can be made to exhaust any reader.
+"""What an .xlsx file is made of, looked at before it is read: an archive of XML can be made to exhaust any reader.
 
 openpyxl holds all of a part but a sheet in memory, and of a sheet a row. So the parts are unpacked once here, in
 pieces, and what could not be held is refused.
@@ -28,14 +28,8 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _CONTENT_TYPES = "[Content_Types].xml"
 _OVERRIDE = re.compile(rb"<[^<>]*?\bOverride\b([^<>]*)>")
 _PART_NAME = re.compile(rb"""\bPartName\s*=\s*["']/?([^"']*)["']""")
-_NEVER_READ = (
-    "xl/media/",
-    "xl/embeddings/",
-    "xl/drawings/",
-    "xl/charts/",
-    "xl/printerSettings/",
-    "xl/vbaProject.bin",
-)
+_NEVER_READ = ("xl/media/", "xl/embeddings/", "xl/drawings/", "xl/charts/", "xl/vbaProject.bin")
+_DAMAGE = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zlib.error)
 
 
 def check_package(path: str, described: str) -> int:
@@ -65,15 +59,7 @@ def check_package(path: str, described: str) -> int:
     try:
         with zipfile.ZipFile(path) as archive:
             return _check_parts(archive, packed_bytes, described)
-    except (
-        zipfile.BadZipFile,
-        OSError,
-        ValueError,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        zlib.error,
-    ) as error:
+    except _DAMAGE as error:
         raise DatasetError(
             f"{described} is not an Excel file, or a damaged one: save it again as .xlsx"
         ) from error
@@ -104,19 +90,16 @@ def _check_parts(archive: zipfile.ZipFile, packed_bytes: int, described: str) ->
         raise _too_large(described, unpacked)
     sheets, shared_texts = _roles(archive, sizes)
     for name, size in sizes.items():
-        if name in sheets:
-            with archive.open(name) as part:
+        if name.startswith(_NEVER_READ) and name not in sheets | shared_texts:
+            continue
+        most = _MOST_UNPACKED_BYTES if name in sheets else _MOST_PART_BYTES
+        if size > (_MOST_SHARED_TEXT_BYTES if name in shared_texts else most):
+            raise _too_large(described, unpacked)
+        with archive.open(name) as part:
+            if name in sheets:
                 _check_sheet(part, name, described)
-        elif name in shared_texts:
-            if size > _MOST_SHARED_TEXT_BYTES:
-                raise _too_large(described, unpacked)
-            with archive.open(name) as part:
+            else:
                 _refuse_entities(part.read(_PROLOGUE_BYTES), described)
-        elif not name.startswith(_NEVER_READ):
-            if size > _MOST_PART_BYTES:
-                raise _too_large(described, unpacked)
-            if name.endswith((".xml", ".rels")):
-                _refuse_entities(archive.read(name), described)
     return unpacked
 
 
@@ -149,9 +132,8 @@ def _check_sheet(part: IO[bytes], name: str, described: str) -> None:
         rows = re.finditer(rb"<(?:\w+:)?row[\s>/]", window)
         starts = [found.start() for found in rows]
         ends = [*starts, len(window)]
-        longest = max(
-            [since_row + ends[0], *(after - first for first, after in zip(starts, ends[1:], strict=True))]
-        )
+        lengths = (after - first for first, after in zip(starts, ends[1:], strict=True))
+        longest = max(since_row + ends[0], *lengths)
         if longest > _MOST_ROW_BYTES:
             raise DatasetError(
                 f"{described} has a row of more than {_MOST_ROW_BYTES >> 20} MB in {name}: save the list as CSV"
@@ -170,6 +152,6 @@ def _refuse_entities(xml: bytes, described: str) -> None:
 
 def _too_large(described: str, unpacked: int) -> DatasetError:
     return DatasetError(
-        f"{described} would unpack to {unpacked >> 20:,} MB, too much for an Excel file of its size: save the list as "
-        "CSV"
+        f"{described} would unpack to {unpacked >> 20:,} MB, too much for an Excel file of its size: save the "
+        "list as CSV"
     )

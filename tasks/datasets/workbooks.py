@@ -16,7 +16,7 @@ _MOST_ROWS = 1_048_576
 """What Excel has. A row may call itself the ten-billionth, and all the rows before it would be made."""
 _CELLS_WITHOUT_QUESTION = 10_000_000
 _MOST_CELLS_PER_BYTE = 20
-"""A row of one cell in the last column is 40 bytes of XML and 16,384 cells; lists of contacts have less than one a byte."""
+"""A row with one cell, in the last column, is 40 bytes of XML and 16,384 cells; a list has less than one a byte."""
 _MOST_EXACT_INTEGER = 2**53
 _ZEROS_FORMAT = re.compile(r"0{2,}")
 
@@ -75,8 +75,8 @@ class WorkbookTable:
                 if number > _MOST_ROWS or cells > self._most_cells:
                     raise DatasetError(
                         f"{self._described} has a sheet {sheet!r} of which nearly all rows or columns are empty "
-                        f"(seen at row {number:,}): delete what stands far below or right of the list, or save it as "
-                        "CSV"
+                        f"(seen at row {number:,}): delete what stands far below or right of the list, or save "
+                        "it as CSV"
                     )
                 yield number, [cell_text(cell.value, getattr(cell, "number_format", "")) for cell in row]
 
