@@ -216,7 +216,8 @@ MOST_FILE_BYTES = 256 << 10
 _MOST_NODES = 10_000
 """Of a campaign file, with every alias written out: aliases of aliases make billions of a few lines."""
 _MOST_NESTING = 20
-_MOST_PROBLEMS = 20
+_MOST_PROBLEMS = 5
+_MOST_SENTENCE_CHARS = 600
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -291,8 +292,10 @@ def read_campaign(path: str | Path, **overrides: Any) -> Campaign:
         document = yaml.load(source, Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
     except yaml.YAMLError as error:
         raise CampaignError(str(path), [f"is not valid YAML: {' '.join(str(error).split())}"]) from None
-    except (ValueError, OverflowError, RecursionError) as error:  # 2026-02-30, a number of 5,000 digits
-        raise CampaignError(str(path), [f"has a value that is none: {error}"]) from None
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        # What PyYAML lets through: 2026-02-30, `!!bool maybe`, a number of 5,000 digits.
+        why = " ".join(str(error).split())[:_MOST_SENTENCE_CHARS]
+        raise CampaignError(str(path), [f"has a value that is not what its form or tag says: {why}"]) from None
     if not isinstance(document, dict):
         raise CampaignError(str(path), ["is not a campaign: it should begin with `name: ...`"])
     return parse_campaign({**document, **overrides}, where=str(path))
@@ -331,9 +334,7 @@ def _read_source(path: Path) -> str:
     if len(source) > MOST_FILE_BYTES:
         raise CampaignError(
             str(path),
-            [
-                f"has more than {MOST_FILE_BYTES >> 10} kB: that is no campaign; contacts are named in audience.path"
-            ],
+            [f"has more than {MOST_FILE_BYTES >> 10} kB: it is no campaign; contacts go into audience.path"],
         )
     return source.decode("utf-8-sig")
 
@@ -369,7 +370,10 @@ def explain_validation(error: ValidationError) -> list[str]:
         key = ".".join(str(part) for part in problem["loc"])
         text = problem["msg"].removeprefix("Value error, ")
         text = _PLAIN_WORDS.get(problem["type"], text)
-        sentences.append(conceal_text(f"{key}: {text}" if key else text))
+        sentence = conceal_text(f"{key}: {text}" if key else text)
+        sentences.append(
+            sentence if len(sentence) <= _MOST_SENTENCE_CHARS else f"{sentence[:_MOST_SENTENCE_CHARS]}..."
+        )
     if len(problems) > _MOST_PROBLEMS:
         sentences.append(f"and {len(problems) - _MOST_PROBLEMS:,} more")
     return sentences

@@ -1,7 +1,7 @@
 """Which column of a contact list holds what."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 
@@ -17,6 +17,9 @@ _FIRST_FILLED_MEANINGS = frozenset({Meaning.PHONE, Meaning.EMAIL, Meaning.COUNTR
 """Several columns may hold these; each row gives its first filled one, best column first."""
 
 _NAMES_BESIDE_WHICH_NAME_IS_THE_LAST_NAME = frozenset({"vorname", "prenom", "fornamn", "voornaam"})
+
+
+_LONGEST_SHOWN_CHARS = 60
 
 
 class ColumnError(Exception):
@@ -55,7 +58,8 @@ def recognise_columns(header: Sequence[str], *, overrides: Mapping[str, str], ne
     columns = [column for column in header if column.strip()]
     chosen = {key: _find_column(key, column, columns) for key, column in overrides.items()}
     meanings = {Meaning(key): source for key, source in chosen.items() if key in set(Meaning)}
-    known = {column: found for column in columns if (found := _in_context(column, columns))}
+    names = frozenset(map(normal_name, columns))
+    known = {column: found for column in columns if (found := _in_context(column, names))}
     sources: dict[Meaning, tuple[Source, ...]] = {}
     unused: list[tuple[Meaning, str, str]] = []
     for meaning in Meaning:
@@ -84,10 +88,9 @@ def recognise_columns(header: Sequence[str], *, overrides: Mapping[str, str], ne
     return ColumnMap(sources, _variables(columns, sources, chosen), unused, needed=needed, header=columns)
 
 
-def _in_context(column: str, columns: Iterable[str]) -> KnownName | None:
+def _in_context(column: str, others: frozenset[str]) -> KnownName | None:
     """What a name says beside the others: French `Nom` and German `Name` are last names beside a first name."""
     name = normal_name(column)
-    others = {normal_name(other) for other in columns}
     if name in {"nom", "name"} and others & _NAMES_BESIDE_WHICH_NAME_IS_THE_LAST_NAME:
         return KnownName(Meaning.LAST_NAME, 200, "a last name, beside a first name")
     if name == "nombre" and others & {"apellido", "apellidos", "primer apellido"}:
@@ -156,7 +159,7 @@ def _not_found(needed: Meaning, columns: Sequence[str]) -> str:
 
 def _listed(columns: Sequence[str]) -> str:
     most = 40
-    shown = ", ".join(f"'{column}'" for column in columns[:most]) or "no named columns"
+    shown = ", ".join(f"'{column[:_LONGEST_SHOWN_CHARS]}'" for column in columns[:most]) or "no named columns"
     return f"{shown} and {len(columns) - most} more" if len(columns) > most else shown
 
 
@@ -167,11 +170,13 @@ def _variables(
     for meaning, found in sources.items():
         if found and meaning not in _CONSENT_MEANINGS and meaning is not Meaning.ATTRIBUTES:
             variables.setdefault(str(meaning), found)
+    next_numbers: dict[str, int] = {}
     for column in columns:
-        name, number = variable_name(column), 2
+        name = base = variable_name(column)
         while name in variables and variables[name] != (Source(column, "its name"),):
             if any(source.column == column for source in variables[name]):
                 break  # `first_name` already is this column
-            name, number = f"{variable_name(column)}_{number}", number + 1
+            number = next_numbers.get(base, 2)
+            name, next_numbers[base] = f"{base}_{number}", number + 1
         variables.setdefault(name, (Source(column, "its name"),))
     return variables

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 _BREAKS = ";\t\r\n"
 # Blanks and what cannot be seen: some programs strip it before they look at the first character. Spelled out
-# because RE2, which reads, and Python, which writes, differ in what \s is. No break is among them: segments stay apart.
+# because RE2, which reads, and Python, which writes, differ in what a blank is. No break is among them: segments
+# stay apart.
 _SKIPPED = (
     " \x0b\x0c\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000"
     "\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\ufe00-\ufe0f\ufeff"

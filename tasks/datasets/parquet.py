@@ -57,21 +57,39 @@ class ParquetTable:
     def batches(self, rows: int) -> Iterator[RowBatch]:
         """The rows; the first is row 2, as it would be below a header in a spreadsheet."""
         first_row = 2
+        waiting: list[list[pa.Array]] = []
+        waiting_rows = waiting_bytes = 0
+        for piece, piece_bytes in self._pieces(rows):
+            if waiting and (
+                waiting_rows + piece.num_rows > rows or waiting_bytes + piece_bytes > MOST_BATCH_CHARS
+            ):
+                yield self._make_batch(waiting, first_row)
+                first_row += waiting_rows
+                waiting, waiting_rows, waiting_bytes = [], 0, 0
+            waiting.append([column_text(column) for column in piece.columns])
+            waiting_rows += piece.num_rows
+            waiting_bytes += piece_bytes
+        if waiting:
+            yield self._make_batch(waiting, first_row)
+
+    def _make_batch(self, pieces: list[list[pa.Array]], first_row: int) -> RowBatch:
+        columns = [pa.concat_arrays(parts) for parts in zip(*pieces, strict=True)]
+        is_filled = _any_filled(columns, len(columns[0]))
+        numbers = [first_row + int(place) for place in np.flatnonzero(is_filled)]
+        return make_batch([pc.filter(column, is_filled) for column in columns], self.header, numbers, {})
+
+    def _pieces(self, rows: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """What is read at once, and how many bytes of text it has: very little where a row group is small."""
+        first_row = 2
         try:
             with pq.ParquetFile(self._path, read_dictionary=self._texts) as file:
-                for whole in file.iter_batches(batch_size=rows):
-                    for batch in self._divide(whole, first_row):
-                        columns = [column_text(column) for column in batch.columns]
-                        is_filled = _any_filled(columns, batch.num_rows)
-                        numbers = [first_row + int(place) for place in np.flatnonzero(is_filled)]
-                        first_row += batch.num_rows
-                        yield make_batch(
-                            [pc.filter(column, is_filled) for column in columns], self.header, numbers, {}
-                        )
+                for batch in file.iter_batches(batch_size=rows):
+                    yield from self._divide(batch, first_row)
+                    first_row += batch.num_rows
         except _DAMAGE as error:
             raise self._damaged() from error
 
-    def _divide(self, batch: pa.RecordBatch, first_row: int) -> Iterator[pa.RecordBatch]:
+    def _divide(self, batch: pa.RecordBatch, first_row: int) -> Iterator[tuple[pa.RecordBatch, int]]:
         """The batch in pieces of which none has more than MOST_BATCH_CHARS bytes of text.
 
         Raises:
@@ -92,7 +110,8 @@ class ParquetTable:
         parts = np.cumsum(row_bytes) // MOST_BATCH_CHARS
         starts = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist()]
         for start, end in zip(starts, [*starts[1:], batch.num_rows], strict=True):
-            yield batch.slice(start, end - start)
+            if end > start:
+                yield batch.slice(start, end - start), int(row_bytes[start:end].sum())
 
     def _damaged(self) -> DatasetError:
         return DatasetError(f"{self._described} is a damaged or encrypted Parquet file: export the list again")

@@ -133,7 +133,7 @@ def _check_sheet(part: IO[bytes], name: str, described: str) -> None:
         starts = [found.start() for found in rows]
         ends = [*starts, len(window)]
         lengths = (after - first for first, after in zip(starts, ends[1:], strict=True))
-        longest = max(since_row + ends[0], *lengths)
+        longest = max([since_row + ends[0], *lengths])
         if longest > _MOST_ROW_BYTES:
             raise DatasetError(
                 f"{described} has a row of more than {_MOST_ROW_BYTES >> 20} MB in {name}: save the list as CSV"

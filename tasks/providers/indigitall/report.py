@@ -4,7 +4,7 @@ Its columns are known, its header words are not, so they are recognised tolerant
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
 
@@ -16,6 +16,8 @@ from tasks.providers.indigitall.statuses import read_word
 from tasks.providers.reader import UnreadableReport
 from tasks.providers.reports import StatusReport
 
+_MOST_HEADERS = 40
+_MOST_HEADER_CHARS = 60
 _SMALL_WORDS = frozenset({"a", "de", "del", "el", "la", "of", "the"})
 _AMOUNT = re.compile(r"[0-9]+(?:[.,][0-9]+)*|[.,][0-9]+")
 _LAST_SEPARATOR = re.compile(r"[.,](?=[0-9]*$)")
@@ -117,5 +119,6 @@ def _key(header: str) -> str:
     return "".join(word for word in normal_name(header).split() if word not in _SMALL_WORDS)
 
 
-def _listed(headers: Iterable[str]) -> str:
-    return ", ".join(repr(header) for header in headers)
+def _listed(headers: Sequence[str]) -> str:
+    shown = ", ".join(repr(header[:_MOST_HEADER_CHARS]) for header in headers[:_MOST_HEADERS])
+    return shown if len(headers) <= _MOST_HEADERS else f"{shown} and {len(headers) - _MOST_HEADERS:,} more"
