@@ -1,7 +1,7 @@
 # Needs Python 3.11+ and make; everything else goes into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore coverage lint format lock bench clean
+.PHONY: help demo test explore fuzz coverage lint format lock bench clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -26,6 +26,9 @@ test: .venv/installed lint ## Lint, type-check and run the tests
 
 explore: .venv/installed ## Look for new failures: the property tests with random examples, many of them
 	@$(BIN)/python -m pytest --hypothesis-profile=explore tests/contacts tests/messaging tests/datasets
+
+fuzz: .venv/installed ## Hostile files, texts and callbacks for five minutes, in a process with limits
+	@$(BIN)/python -m tests.hostile
 
 coverage: .venv/installed ## Run the tests with branch coverage
 	@$(BIN)/python -m pytest --cov

@@ -56,6 +56,12 @@ class ParquetTable:
 
     def batches(self, rows: int) -> Iterator[RowBatch]:
         """The rows; the first is row 2, as it would be below a header in a spreadsheet."""
+        try:
+            yield from self._batches(rows)
+        except _DAMAGE as error:
+            raise self._damaged() from error
+
+    def _batches(self, rows: int) -> Iterator[RowBatch]:
         first_row = 2
         waiting: list[list[pa.Array]] = []
         waiting_rows = waiting_bytes = 0
@@ -81,13 +87,10 @@ class ParquetTable:
     def _pieces(self, rows: int) -> Iterator[tuple[pa.RecordBatch, int]]:
         """What is read at once, and how many bytes of text it has: very little where a row group is small."""
         first_row = 2
-        try:
-            with pq.ParquetFile(self._path, read_dictionary=self._texts) as file:
-                for batch in file.iter_batches(batch_size=rows):
-                    yield from self._divide(batch, first_row)
-                    first_row += batch.num_rows
-        except _DAMAGE as error:
-            raise self._damaged() from error
+        with pq.ParquetFile(self._path, read_dictionary=self._texts) as file:
+            for batch in file.iter_batches(batch_size=rows):
+                yield from self._divide(batch, first_row)
+                first_row += batch.num_rows
 
     def _divide(self, batch: pa.RecordBatch, first_row: int) -> Iterator[tuple[pa.RecordBatch, int]]:
         """The batch in pieces of which none has more than MOST_BATCH_CHARS bytes of text.
@@ -156,7 +159,7 @@ def column_text(column: pa.Array) -> pa.Array:
         or pa.types.is_large_string(column.type)
         or pa.types.is_integer(column.type)
     ):
-        texts = pc.fill_null(pc.cast(column, pa.string()), "")
+        texts = _valid_texts(pc.fill_null(pc.cast(column, pa.string()), ""))
         # NUL is a character to Parquet, and to no database.
         return pc.replace_substring(texts, "\0", "\N{REPLACEMENT CHARACTER}") if _has_nul(texts) else texts
     return pa.array([_value_text(value) for value in _python_values(column)], pa.string())
@@ -169,6 +172,16 @@ def _python_values(column: pa.Array) -> list[Any]:
     except (ValueError, OverflowError, ArithmeticError):
         values = pc.cast(column, pa.string()).to_pylist()
     return values
+
+
+def _valid_texts(texts: pa.Array) -> pa.Array:
+    """The texts, in UTF-8; not every writer checks that, and Arrow's functions break off where it is not so."""
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:
+        raw = pc.cast(texts, pa.binary()).to_pylist()
+        return pa.array([cell.decode("utf-8", "replace") for cell in raw], pa.string())
+    return texts
 
 
 def _has_nul(texts: pa.Array) -> bool:

@@ -1,4 +1,4 @@
-"""Contact files that nobody should hand over: text in every broken shape, and compressed text that is not small."""
+"""Contact files that nobody should hand over: text in every broken shape, compressed text that is not small."""
 
 import bz2
 import codecs

@@ -55,7 +55,7 @@ SOURCES = (
     "{{ x" + "[0]" * 3000 + " }}",
     "{{ 'a'.split('') }}{{ 'a'.split(none) }}{{ 'abc'[::0] }}",
     "{{ [1, 'a', none] | join(1) }}",
-    "{{ first_name | truncate(-5) }}{{ first_name | truncate('x') }}{{ first_name | truncate(5, true, 'yyyyyyyyy') }}",
+    "{{ first_name | truncate(-5) }}{{ first_name | truncate('x') }}{{ first_name | truncate(5, true, 'yy') }}",
     "{{ first_name | urlencode | urlencode | urlencode | urlencode | urlencode }}",
     "{{ first_name | int(base=99) }}{{ 'zz' | int(0, 36) }}",
     "{{ first_name | default(first_name | default(first_name)) }}",

@@ -75,7 +75,7 @@ SMALL: dict[str, Maker] = {
             1, pa.py_buffer(np.array([0, 4], np.int32)), pa.py_buffer(b"\xff\xfe\xed\xa0")
         )
     ),
-    "nested.parquet": _table(phone=[_PHONE], a=[{"b": [1, {"c": "d"}]}], m=[{"k": "v"}]),
+    "nested.parquet": _table(phone=[_PHONE], a=[{"b": [1, 2], "c": {"d": "e"}}], m=[[{"k": "v"}]]),
     "maps.parquet": _table(phone=[_PHONE], m=pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))),
     "deep.parquet": _table(phone=[_PHONE], a=_deep(60)),
     "dictionary.parquet": _table(phone=pa.array([_PHONE, None]).dictionary_encode()),

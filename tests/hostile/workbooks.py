@@ -161,7 +161,8 @@ SMALL: dict[str, Maker] = {
     "deep rich text.xlsx": sheet("<row><c t='inlineStr'>" + "<is>" * 3000 + "</is>" * 3000 + "</c></row>"),
     "billion laughs.xlsx": package(
         {
-            _SHEET: f'<!DOCTYPE w [<!ENTITY l0 "ha">{_LAUGHS}]>{_BEGIN}{_HEADER}<row><c t="str"><v>&l9;</v></c></row>{_END}'
+            _SHEET: f'<!DOCTYPE w [<!ENTITY l0 "ha">{_LAUGHS}]>{_BEGIN}{_HEADER}'
+            f'<row><c t="str"><v>&l9;</v></c></row>{_END}'
         }
     ),
     "billion laughs in the workbook.xlsx": package(

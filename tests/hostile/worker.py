@@ -20,7 +20,7 @@ _MOST_ADDRESS_SPACE_BYTES = 6 << 30
 
 
 def peak_bytes() -> int:
-    """The most memory that this process had since `forget_peak`; what it has now where the system does not tell."""
+    """The most memory that this process had since `forget_peak`; 0 where the system does not tell."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) << 10
