@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from tasks.datasets.batches import MOST_BATCH_CHARS, RowBatch, make_batch, unique_header
 from tasks.datasets.errors import DatasetError
+from tasks.datasets.unpacking import most_unpacked_bytes
 from tasks.datasets.workbooks import cell_text
 
-_MOST_CELL_BYTES = 4 * 131_072
+_MOST_CELL_BYTES = 131_072
 """As in text files: see `delimited`."""
 _BYTES_OF_A_CELL = 8
 _ROWS_WITHOUT_QUESTION = 1_000_000
@@ -86,10 +87,18 @@ class ParquetTable:
 
     def _pieces(self, rows: int) -> Iterator[tuple[pa.RecordBatch, int]]:
         """What is read at once, and how many bytes of text it has: very little where a row group is small."""
-        first_row = 2
+        first_row, text_bytes = 2, 0
+        most_bytes = most_unpacked_bytes(Path(self._path).stat().st_size)
         with pq.ParquetFile(self._path, read_dictionary=self._texts) as file:
             for batch in file.iter_batches(batch_size=rows):
-                yield from self._divide(batch, first_row)
+                for piece, piece_bytes in self._divide(batch, first_row):
+                    text_bytes += piece_bytes
+                    if text_bytes > most_bytes:
+                        raise DatasetError(
+                            f"{self._described} unpacks to more than {most_bytes >> 20:,} MB, far more than a list "
+                            "of contacts: leave out the columns that repeat a long text"
+                        )
+                    yield piece, piece_bytes
                 first_row += batch.num_rows
 
     def _divide(self, batch: pa.RecordBatch, first_row: int) -> Iterator[tuple[pa.RecordBatch, int]]:

@@ -13,7 +13,7 @@ from typing import Self
 REPOSITORY = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 40.0
 _SECONDS = 10.0
-_SECONDS_PER_MEGABYTE = 1.0
+_SECONDS_PER_MEGABYTE = 2.0
 _BYTES = 600 << 20
 _BYTES_PER_BYTE = 10
 

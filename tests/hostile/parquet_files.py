@@ -105,7 +105,7 @@ LARGE: dict[str, Maker] = {
             {
                 "phone": [_PHONE] * 50_000,
                 "a": pa.DictionaryArray.from_arrays(
-                    pa.array(np.zeros(50_000, np.int32)), pa.array(["x" * 500_000])
+                    pa.array(np.zeros(50_000, np.int32)), pa.array(["x" * 130_000])
                 ),
             }
         ),
