@@ -95,7 +95,7 @@ class ParquetTable:
                     text_bytes += piece_bytes
                     if text_bytes > most_bytes:
                         raise DatasetError(
-                            f"{self._described} unpacks to more than {most_bytes >> 20:,} MB, far more than a list "
+                            f"{self._described} unpacks to more than {most_bytes >> 20:,} MB, too much for a list "
                             "of contacts: leave out the columns that repeat a long text"
                         )
                     yield piece, piece_bytes

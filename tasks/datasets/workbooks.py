@@ -15,7 +15,7 @@ from tasks.datasets.workbook_packages import check_package
 _MOST_ROWS = 1_048_576
 """What Excel has. A row may call itself the ten-billionth, and all the rows before it would be made."""
 _CELLS_WITHOUT_QUESTION = 10_000_000
-_MOST_CELLS_PER_BYTE = 20
+_MOST_CELLS_PER_BYTE = 3
 """A row with one cell, in the last column, is 40 bytes of XML and 16,384 cells. A list has less than one."""
 _MOST_EXACT_INTEGER = 2**53
 _ZEROS_FORMAT = re.compile(r"0{2,}")
@@ -78,7 +78,16 @@ class WorkbookTable:
                         f"(seen at row {number:,}): delete what stands far below or right of the list, or save "
                         "it as CSV"
                     )
-                yield number, [cell_text(cell.value, getattr(cell, "number_format", "")) for cell in row]
+                yield (
+                    number,
+                    [
+                        # Cells that are not there can be thousands a row.
+                        ""
+                        if (value := cell.value) is None
+                        else cell_text(value, getattr(cell, "number_format", ""))
+                        for cell in row
+                    ],
+                )
 
 
 class _Workbook:

