@@ -23,6 +23,7 @@ from flows.confirmation import NotConfirmed, confirm_before_sending, say_what_is
 from flows.named_runs import find_run
 from flows.parameters import Campaign, CampaignError, read_campaign
 from flows.send_campaign import NOT_WELL, NotApproved, RunStopped, check_campaign, send_campaign
+from tasks.concealment import concealed_errors
 from tasks.contacts.columns import ColumnError
 from tasks.contacts.masking import mask_text
 from tasks.datasets.readers import DatasetError
@@ -86,7 +87,8 @@ def show_prefect_logs(*, verbose: bool) -> None:
 def exit_code_of(work: Callable[[], ExitCode], console: Console, *, verbose: bool) -> ExitCode:
     """Run a command, and turn what it raises into one clear message and an exit code."""
     try:
-        return work()
+        with concealed_errors():
+            return work()
     except REFUSALS as error:
         console.print(f"[bold red]Refused, nothing was sent.[/] {escape(str(error))}", soft_wrap=True)
         return ExitCode.REFUSED

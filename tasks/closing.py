@@ -7,6 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import ValidationError
 
+from tasks.concealment import concealed_errors
 from tasks.identity import identity_of
 from tasks.messaging.statuses import MessageStatus
 from tasks.providers.registry import load_provider
@@ -33,6 +34,7 @@ class UnknownCountChanged(Exception):
 
 
 @task(name="settle run", task_run_name="settle run {run_id}", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def settle_run(run_id: int, receipt_window: timedelta | None = None) -> RunState:
     """Close what will get no receipt any more, and bring the run into the state that its messages are in.
 
@@ -96,6 +98,7 @@ def _gives_receipts(run: runs.RunRecord) -> bool:
 
 
 @task(name="decide about unknown messages", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def decide_about_unknown(run_id: int, choice: UnknownChoice, expected: int | None = None) -> int:
     """Do what the operator decided about the messages of a run that nobody can say anything about.
 

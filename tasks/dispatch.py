@@ -9,6 +9,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
+from tasks.concealment import concealed_errors
 from tasks.connection import connect
 from tasks.credit import check_credit
 from tasks.ownership import why_stop
@@ -70,6 +71,7 @@ def _provider_may_come_back(_task: Task[Any, Any], _run: TaskRun, state: State[A
     retry_jitter_factor=0.5,
     retry_condition_fn=_provider_may_come_back,
 )
+@concealed_errors()
 def hand_over_chunk(run_id: int, chunk_id: int, owner: str, portion: Portion = EVERYTHING) -> ChunkReport:
     """Hand over what is left of one chunk.
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.concealment import concealed_errors
 from tasks.messaging.statuses import MessageStatus
 from tasks.reconcile import again_while_busy
 from tasks.store import chunks, control, runs
@@ -53,6 +54,7 @@ class Decided:
 
 
 @task(name="control run", task_run_name="{action} run {run_id}", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
 def control_run(run_id: int, action: Action, by: str | None = None) -> Decided:
     """Carry out a decision about a run, and wait until whoever sends it has obeyed.
 

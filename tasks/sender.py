@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from tasks.breaker import Breaker
+from tasks.concealment import conceal_text
 from tasks.connection import RunConnection
 from tasks.contacts.addresses import reachable_address
 from tasks.messaging.statuses import MessageStatus
@@ -322,4 +323,4 @@ def _accepted(request_id: int | None, outcomes: Sequence[SendOutcome]) -> Record
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return conceal_text(str(error).partition("\n")[0])
