@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from typing import cast
 
 from prefect import flow, get_client, get_run_logger
@@ -129,6 +130,7 @@ def _out_of_reach_of_ctrl_c() -> Iterator[None]:
 
     A signal that is blocked in the thread that starts a process stays blocked in that process.
     """
+    resource_tracker.ensure_running()  # else the first process that is started starts it, and unblocks the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from tests.bench import audience_rate, callback_rate, dispatch_rate, flow_clock, receipt_rate
+from tests.bench import audience_rate, callback_rate, dispatch_rate, flow_clock, receipt_rate, worker_rate
 from tests.bench.measurement import Measurement, as_table, describe_floors, describe_machine
 
 
@@ -33,6 +33,7 @@ def measure_all(directory: Path) -> Iterator[list[Measurement]]:
     yield dispatch_rate.measure_octopush(directory, people=30_000, times=3)
     yield callback_rate.measure(directory, events=100_000)
     yield [receipt_rate.measure(directory, messages=100_000)]
+    yield [worker_rate.measure(directory, people=12_000, times=1)]
     yield flow_clock.measure_with_server(directory, times=3)
     yield flow_clock.measure_embedded(directory, times=3)
 

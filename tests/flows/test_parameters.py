@@ -82,7 +82,7 @@ def test_prefect_can_draw_the_form_and_offers_the_providers():
     form = schema.definitions["Campaign"]["properties"]
     assert form["provider"]["enum"] == list(PROVIDER_NAMES)
     assert form["name"]["description"]
-    assert set(schema.properties) == {"campaign", "dry_run", "approve", "chunk_size"}
+    assert set(schema.properties) == {"campaign", "dry_run", "approve", "chunk_size", "workers", "limit", "only"}
 
 
 @given(st.integers(0, 10**6), st.sampled_from("smhd"))
