@@ -1,7 +1,7 @@
 # Needs Python 3.11+ and make; everything else goes into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore fuzz coverage lint format lock bench clean
+.PHONY: help demo test explore fuzz coverage lint format lock bench chaos clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -50,6 +50,9 @@ lock: .venv/installed ## Resolve the newest allowed versions into requirements.l
 
 bench: .venv/installed ## Measure, as ratios against a floor in the same run
 	@$(BIN)/python -m tests.bench
+
+chaos: .venv/installed ## Kill senders and reconcilers anywhere for half an hour, and compare the ledger with the truth
+	@$(BIN)/python -m tests.chaos --minutes 30 --output data/chaos/results
 
 clean: ## Remove the environment and what the demo made
 	rm -rf .venv data/demo .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,180 @@
+"""A lane: a process in which one life is lived after the other, with a sandbox and databases of its own."""
+
+import logging
+import shutil
+import time
+import traceback
+from dataclasses import dataclass, field
+from multiprocessing.queues import Queue
+from pathlib import Path
+
+from tests.chaos.combinations import Combination
+from tests.chaos.command_process import get_ready
+from tests.chaos.life import Life, Lived
+from tests.chaos.mutants import MUTANTS, Mutant
+from tests.chaos.places import Place
+from tests.chaos.plans import LifePlan, Walk, draw_plan, plan_of_json, undisturbed
+from tests.chaos.verdict import Tally
+
+_LIVES_OF_A_MUTANT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What all lanes are told.
+
+    Attributes:
+        until: No life begins after this instant of the monotonic clock.
+        most_lives: Of each combination, instead.
+        repeat: One plan to be lived, instead.
+        prove: Let faulty senders be found out, instead.
+    """
+
+    prefect_url: str
+    prefect_home: Path
+    directory: Path
+    keep: Path
+    seed: int
+    until: float
+    most_lives: int | None = None
+    repeat: Path | None = None
+    prove: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LifeReport:
+    """What a lane tells of a life.
+
+    Attributes:
+        trouble: Sentences about what is wrong; none if all is well.
+        points: How many points sending and reconciling has, how many of them were walked so far.
+        mutant: Which fault its sender had.
+        kept: Where what it left is kept.
+    """
+
+    name: str
+    combination: Combination
+    tally: Tally
+    trouble: tuple[str, ...] = ()
+    walked: tuple[int, int, int, int] = (0, 0, 0, 0)
+    mutant: str | None = None
+    kept: str | None = None
+
+
+@dataclass(slots=True)
+class _Progress:
+    sending: Walk = field(default_factory=lambda: Walk(0))
+    reconciling: Walk = field(default_factory=lambda: Walk(0))
+    lives: int = 0
+    seconds: float = 0.0
+
+
+class Lane:
+    """Lives the lives of some combinations, fairly by time."""
+
+    def __init__(self, orders: Orders, number: int, reports: "Queue[LifeReport]", place: Place) -> None:
+        self._orders = orders
+        self._number = number
+        self._reports = reports
+        self._place = place
+        self._lived = 0
+
+    def run(self, combinations: list[Combination]) -> None:
+        """Until time is up, or everybody had his lives."""
+        if self._orders.repeat is not None:
+            self._live(plan_of_json(self._orders.repeat.read_text(encoding="utf-8")))
+            return
+        if self._orders.prove:
+            for combination in combinations:
+                for mutant in MUTANTS:
+                    self._prove(combination, mutant)
+            return
+        progress = {combination: _Progress() for combination in combinations}
+        while time.monotonic() < self._orders.until:
+            most = self._orders.most_lives
+            left = [one for one in combinations if most is None or progress[one].lives < most]
+            if not left:
+                return
+            combination = min(left, key=lambda one: progress[one].seconds)
+            self._next(combination, progress[combination])
+
+    def _next(self, combination: Combination, progress: _Progress) -> None:
+        if not progress.lives:
+            plan = undisturbed(combination, self._orders.seed)
+        else:
+            plan = draw_plan(
+                combination, self._orders.seed, progress.lives, progress.sending, progress.reconciling
+            )
+        lived = self._live(plan, progress)
+        if not progress.lives:
+            traces = list(lived.traces.items())
+            progress.sending = Walk(max((len(points) for name, points in traces if "send" in name), default=1))
+            progress.reconciling = Walk(
+                max((len(points) for name, points in traces if "reconcile" in name), default=1)
+            )
+        progress.lives += 1
+        progress.seconds += lived.tally.seconds
+
+    def _prove(self, combination: Combination, mutant: Mutant) -> None:
+        """Walk over the points of a faulty sender until it is found out."""
+        progress = _Progress()
+        while progress.lives < _LIVES_OF_A_MUTANT:
+            if not progress.lives:
+                plan = undisturbed(combination, self._orders.seed)
+            else:
+                drawn = draw_plan(
+                    combination, self._orders.seed, progress.lives, progress.sending, progress.reconciling
+                )
+                plan = LifePlan(drawn.name, combination, drawn.switches, {}, drawn.steps[:1])
+            lived = self._live(plan, progress, mutant)
+            if not progress.lives:
+                progress.sending = Walk(len(lived.traces.get("01_send", [])) or 1)
+            progress.lives += 1
+            if getattr(lived.tally, mutant.leads_to):
+                return
+
+    def _live(self, plan: LifePlan, progress: _Progress | None = None, mutant: Mutant | None = None) -> Lived:
+        self._lived += 1
+        directory = self._orders.directory / f"lane{self._number}_life{self._lived}"
+        directory.mkdir(parents=True)
+        lived = Life(self._place, plan, directory, mutant).live()
+        (directory / "plan.json").write_text(plan.as_json(), encoding="utf-8")
+        trouble = (*lived.verdict.sentences(), *([lived.trouble] if lived.trouble else []))
+        kept = None
+        if mutant is None and (trouble or not lived.is_good):
+            kept = str(self._keep(directory, plan, lived))
+        shutil.rmtree(directory)
+        walks = (progress.sending, progress.reconciling) if progress else ()
+        self._reports.put(
+            LifeReport(
+                plan.name,
+                plan.combination,
+                lived.tally,
+                trouble,
+                tuple(number for walk in walks for number in (walk.walked, walk.points)),  # type: ignore[arg-type]  # two and two
+                None if mutant is None else mutant.name,
+                kept,
+            )
+        )
+        return lived
+
+    def _keep(self, directory: Path, plan: LifePlan, lived: Lived) -> Path:
+        """Everything that is needed to see what happened, and to live it again."""
+        kept = self._orders.keep / plan.name.replace("/", "_").replace(" ", "-")
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("reports"))
+        story = [f"{lived.verdict}", f"{lived.trouble}", *(f"{name}: {hit}" for name, hit in lived.hits.items())]
+        (kept / "story.txt").write_text("\n".join(story) + "\n", encoding="utf-8")
+        return kept
+
+
+def run_lane(orders: Orders, combinations: list[Combination], number: int, reports: "Queue[LifeReport]") -> None:
+    """The process of a lane."""
+    logging.getLogger("prefect").setLevel(logging.CRITICAL)
+    try:
+        get_ready(orders.prefect_url, orders.prefect_home)
+        with Place() as place:
+            Lane(orders, number, reports, place).run(combinations)
+    except Exception:
+        traceback.print_exc()
+        raise

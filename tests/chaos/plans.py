@@ -1,0 +1,231 @@
+"""What happens in a life, drawn by its seed; and the walk over all points at which a process can die."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.chaos.combinations import Combination
+from tests.chaos.failpoints import Action, Failpoint, Moment, Point
+
+_STRIDE = 7
+"""Points next to each other are of one kind, mostly: so all kinds come soon."""
+
+_ALL_DIE = 0.3
+"""Share of the deaths in which all that run die: the machine, not the process."""
+
+FAULTS = {"throttle": 0.3, "error_before": 0.025, "error_after": 0.025, "drop_after": 0.02}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Processes that are started together.
+
+    Attributes:
+        commands: Words of `life.COMMANDS`.
+        failpoint: What happens in one of them, and where.
+        victim: Which one.
+        kill_after_seconds: One is killed so long after its start, wherever it is then.
+        all_die: Whoever else runs is killed when the victim ends, as in a power cut.
+        down_seconds: The provider goes away at the first number of seconds, and comes back at the second.
+        cut_after_seconds: All connections to the database are ended at these seconds.
+    """
+
+    commands: tuple[str, ...]
+    failpoint: Failpoint | None = None
+    victim: int = 0
+    kill_after_seconds: float | None = None
+    all_die: bool = False
+    down_seconds: tuple[float, float] | None = None
+    cut_after_seconds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LifePlan:
+    """One life.
+
+    Attributes:
+        name: Seed, combination and number: the same name is the same plan.
+        switches: Of the provider's sandbox.
+        faults: Chances of its faults during the steps; while everything is settled there are none.
+        steps: What happens before that.
+    """
+
+    name: str
+    combination: Combination
+    switches: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+
+def plan_of_json(text: str) -> LifePlan:
+    """The plan that `as_json` wrote."""
+    plan = json.loads(text)
+    return LifePlan(
+        plan["name"],
+        Combination(**plan["combination"]),
+        plan["switches"],
+        plan["faults"],
+        tuple(_step_of(step) for step in plan["steps"]),
+    )
+
+
+def _step_of(step: dict[str, Any]) -> Step:
+    failpoint = step["failpoint"]
+    if failpoint is not None:
+        point = failpoint["point"]
+        failpoint = Failpoint(
+            Action(failpoint["action"]),
+            failpoint["number"],
+            None if point is None else Point(Moment(point["moment"]), point["where"]),
+            failpoint["passing"],
+        )
+    return Step(
+        **step
+        | {
+            "commands": tuple(step["commands"]),
+            "failpoint": failpoint,
+            "down_seconds": step["down_seconds"] and tuple(step["down_seconds"]),
+            "cut_after_seconds": tuple(step["cut_after_seconds"]),
+        }
+    )
+
+
+@dataclass(slots=True)
+class Walk:
+    """Walks over the points of one kind of process, all of them in turn.
+
+    Attributes:
+        points: How many there are.
+        walked: How many it has been at.
+    """
+
+    points: int
+    walked: int = 0
+
+    def step(self) -> int:
+        """The number of the next point."""
+        order = [number for first in range(_STRIDE) for number in range(1 + first, self.points + 1, _STRIDE)]
+        number = order[self.walked % len(order)] if order else 1
+        self.walked += 1
+        return number
+
+
+SWITCHES: dict[str, Sequence[dict[str, Any]]] = {
+    "octopush": [
+        {"callbacks": "once"},
+        {"callbacks": "final_only"},
+        {"callbacks": {"duplicate": 0.3, "reorder": 0.3, "before_response": 0.3}},
+        {"callbacks": {"before_response": 1.0}},
+    ],
+    "bird": [
+        {"webhooks": "in_order"},
+        {"webhooks": {"duplicate": 0.3, "reorder": 0.3}, "before_response": 0.3},
+        {"webhooks": {"lost": 0.3, "duplicate": 0.2, "bad_signature": 0.2}, "before_response": 0.5},
+        {"webhooks": "lost"},
+    ],
+    "dripcel": [{}],
+    "indigitall": [{}],
+}
+ALWAYS: dict[str, dict[str, Any]] = {
+    "octopush": {
+        "callback_delay_seconds": 0,
+        "outcomes": {
+            "DELIVERED": 0.8,
+            "NOT_DELIVERED": 0.1,
+            "BLACKLISTED_NUMBER": 0.05,
+            "UNKNOWN_DELIVERY": 0.05,
+        },
+    },
+    "bird": {"delivery_step_seconds": 0, "outcomes": {"delivered": 0.8, "delivery_failed": 0.2}},
+    "dripcel": {
+        "delivery_steps": "by_time",
+        "delivery_step_seconds": 0.001,
+        "rate_per_minute": 100_000,
+        "outcomes": {"delivered": 0.8, "undelivered": 0.2},
+    },
+    "indigitall": {"delivery_seconds": 0, "rate": "off", "outcomes": {"DELIVRD": 0.8, "UNDELIV": 0.2}},
+}
+
+
+def undisturbed(combination: Combination, seed: int) -> LifePlan:
+    """The life in which points are counted: nothing happens."""
+    return LifePlan(
+        f"{seed}/{combination}/undisturbed",
+        combination,
+        ALWAYS[combination.provider],
+        steps=(Step(_senders(combination)), Step(("reconcile",))),
+    )
+
+
+def draw_plan(combination: Combination, seed: int, number: int, sending: Walk, reconciling: Walk) -> LifePlan:
+    """The so manieth life of a combination: two deaths of the walk, and what else the dice say."""
+    name = f"{seed}/{combination}/{number}"
+    dice = random.Random(name)  # noqa: S311  # not cryptography
+    senders = _senders(combination)
+    steps = [
+        Step(
+            senders,
+            Failpoint(_how_it_dies(combination, dice), sending.step()),
+            victim=dice.randrange(len(senders)),
+            all_die=dice.random() < _ALL_DIE,
+        ),
+        _again(combination, dice, senders, sending.points),
+        _other_trouble(combination, dice, senders),
+        Step(("reconcile",), Failpoint(_how_it_dies(combination, dice), reconciling.step())),
+        _again(combination, dice, senders, sending.points // 2),
+        _again(combination, dice, ("reconcile",), reconciling.points),
+    ]
+    if dice.random() < 0.3:  # noqa: PLR2004
+        victim = dice.randrange(2)
+        points = (sending, reconciling)[victim].points
+        both = Failpoint(Action.KILL, dice.randint(1, max(1, points)))
+        steps.append(Step(("send", "reconcile"), both, victim=victim))
+    return LifePlan(
+        name,
+        combination,
+        ALWAYS[combination.provider] | dice.choice(SWITCHES[combination.provider]),
+        FAULTS | {"seed": dice.randrange(2**31), "latency_seconds": dice.choice([0, 0, 0.02])},
+        tuple(steps),
+    )
+
+
+def _senders(combination: Combination) -> tuple[str, ...]:
+    return ("send", *["join"] * (combination.workers - 1))
+
+
+def _how_it_dies(combination: Combination, dice: random.Random) -> Action:
+    if combination.database == "postgresql" and dice.random() < 0.25:  # noqa: PLR2004
+        return Action.CUT
+    return Action.KILL
+
+
+def _again(combination: Combination, dice: random.Random, commands: tuple[str, ...], points: int) -> Step:
+    """A death somewhere: what was begun before makes other things happen at the same points."""
+    at = Failpoint(_how_it_dies(combination, dice), dice.randint(1, max(1, points)))
+    return Step(commands, at, victim=dice.randrange(len(commands)), all_die=dice.random() < _ALL_DIE)
+
+
+def _other_trouble(combination: Combination, dice: random.Random, senders: tuple[str, ...]) -> Step:
+    at = Failpoint(Action.KILL, dice.randint(2, 30))
+    victim = dice.randrange(len(senders))
+    match dice.choice(["nothing", "killed", "killed", "terminated", "stalled", "database", "down"]):
+        case "killed":
+            return Step(senders, kill_after_seconds=dice.uniform(0.1, 1.5), victim=victim)
+        case "terminated":
+            return Step(senders, Failpoint(Action.TERMINATE, at.number), victim=victim)
+        case "stalled":
+            return Step(senders, Failpoint(Action.STALL, at.number), victim=victim)
+        case "database" if combination.database == "sqlite":
+            action = dice.choice([Action.FILL_DISK, Action.LIMIT_FILES])
+            return Step(senders, Failpoint(action, at.number), victim=victim)
+        case "database":
+            return Step(senders, cut_after_seconds=(dice.uniform(0.1, 0.6), dice.uniform(0.6, 1.2)))
+        case "down":
+            begins = dice.uniform(0, 0.8)
+            return Step(senders, down_seconds=(begins, begins + dice.uniform(0.3, 1.0)))
+    return Step(senders)
