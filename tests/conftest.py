@@ -47,6 +47,15 @@ def postgresql_url() -> Iterator[str]:
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A real Prefect server, which flows and commands of this test session use."""
+    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415  # it takes a second
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
 def make_database(kind: str, request: pytest.FixtureRequest) -> str:
     """An empty database of a kind, set as `ROLLCALL_DATABASE_URL`, and a place for reports; returns its URL."""
     if kind == "sqlite":

@@ -26,6 +26,23 @@ _LANES = 2
 _PROGRESS_SECONDS = 30.0
 _END_SECONDS = 240.0
 
+NO_SERVICES = {
+    f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
+    for service in (
+        "CANCELLATION_CLEANUP",
+        "EVENT_LOGGER",
+        "EVENT_PERSISTER",
+        "FOREMAN",
+        "LATE_RUNS",
+        "PAUSE_EXPIRATIONS",
+        "REPOSSESSOR",
+        "SCHEDULER",
+        "TASK_RUN_RECORDER",
+        "TRIGGERS",
+    )
+}
+"""Of a Prefect server that has nothing to do but to keep the states of runs."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Let lives be lived until time is up, and print what they came to."""
@@ -56,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     with TemporaryDirectory(prefix="rollcall-chaos-") as directory:
         home = Path(directory) / "prefect"
         home.mkdir()
-        with prefect_server(prefect_variables(home)) as prefect_url:
+        with prefect_server(prefect_variables(home) | NO_SERVICES) as prefect_url:
             orders = Orders(
                 prefect_url=prefect_url,
                 prefect_home=home,

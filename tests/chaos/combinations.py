@@ -42,7 +42,7 @@ class Combination:
 
     @property
     def can_settle_all(self) -> bool:
-        """Whether every `unknown` is settled, by asking or by callbacks, if need be with a word of the operator's."""
+        """Whether every `unknown` is settled: by asking, by callbacks, or else with a word of the operator's."""
         return self.provider != "indigitall"
 
 

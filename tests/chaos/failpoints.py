@@ -64,6 +64,10 @@ class Point:
     def __str__(self) -> str:
         return f"{self.moment} {self.where}"
 
+    def is_like(self, other: "Point") -> bool:
+        """Whether it is on that side of that; the other's place may be the beginning of a name."""
+        return self.moment is other.moment and self.where.startswith(other.where)
+
 
 @dataclass(frozen=True, slots=True)
 class Failpoint:
@@ -129,7 +133,8 @@ class PassedPoints:
             return False
         if wanted.point is None:
             return self._passed.total() == wanted.number
-        return point == wanted.point and self._passed[point] == wanted.passing
+        passings = sum(times for passed, times in self._passed.items() if passed.is_like(wanted.point))
+        return point.is_like(wanted.point) and passings == wanted.passing
 
 
 _SIGNALS = {
@@ -157,7 +162,8 @@ def watch_commits(passed: PassedPoints, lost_at: str | None = None) -> None:
 
     Args:
         passed: Told of them.
-        lost_at: A fault to be found by the suite: what this function commits is rolled back instead.
+        lost_at: A fault to be found by the suite: what functions with a name that begins so commit is rolled
+            back instead.
     """
     committing = threading.local()
     commit = DefaultDialect.do_commit
@@ -183,7 +189,7 @@ def watch_commits(passed: PassedPoints, lost_at: str | None = None) -> None:
             return
         if passed.is_hit(Moment.BEFORE_COMMIT, where) is Action.CUT:
             _cut(dbapi_connection)
-        if where == lost_at:
+        if lost_at is not None and where.startswith(lost_at):
             dialect.do_rollback(dbapi_connection)
         else:
             commit(dialect, dbapi_connection)

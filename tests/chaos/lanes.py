@@ -5,16 +5,20 @@ import shutil
 import time
 import traceback
 from dataclasses import dataclass, field
-from multiprocessing.queues import Queue
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.chaos.combinations import Combination
-from tests.chaos.command_process import get_ready
+from tests.chaos.command_process import IMPORTED_BEFORE
 from tests.chaos.life import Life, Lived
 from tests.chaos.mutants import MUTANTS, Mutant
 from tests.chaos.places import Place
 from tests.chaos.plans import LifePlan, Walk, draw_plan, plan_of_json, undisturbed
 from tests.chaos.verdict import Tally
+from tests.forked_commands import get_ready
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
 
 _LIVES_OF_A_MUTANT = 40
 
@@ -172,7 +176,7 @@ def run_lane(orders: Orders, combinations: list[Combination], number: int, repor
     """The process of a lane."""
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
     try:
-        get_ready(orders.prefect_url, orders.prefect_home)
+        get_ready(orders.prefect_url, orders.prefect_home, imported_before=IMPORTED_BEFORE)
         with Place() as place:
             Lane(orders, number, reports, place).run(combinations)
     except Exception:

@@ -1,11 +1,14 @@
-"""One life: a campaign on a fresh ledger, from planning until everything is settled, and what happens meanwhile."""
+"""One life: a campaign on a fresh ledger, from planning until everything is settled, and what disturbs it."""
 
+import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 import httpx
@@ -25,10 +28,11 @@ from tests.chaos.verdict import Tally, Verdict, judge
 from tests.flows.reconciling import SIGNING_KEY, WORKSPACE
 
 _MOST_ROUNDS = 8
+_LOOK_SECONDS = 0.02
 _MOST_SECONDS = 60.0
 """Of one process. The longest that the product waits for a database is longer, but no trouble here lasts."""
 _CALLBACK_SECONDS = 20.0
-_SECRET = "a-secret-of-the-suite"  # noqa: S105  # made up
+_SECRET = "a-secret-of-the-suite"  # made up
 
 
 @dataclass(slots=True)
@@ -96,10 +100,12 @@ class Life:
             try:
                 for step in self._plan.steps:
                     self._take(step)
-                    if not self._look():
+                    self._look()
+                    if self._verdict.twice or self._verdict.lost:
                         break
                 else:
-                    self._settle()
+                    if self._plan.is_settled_at_end:
+                        self._settle()
             except LifeStuck as stuck:
                 self._lived.trouble = str(stuck)
                 self._tally.not_settled = 1
@@ -153,11 +159,7 @@ class Life:
                 "flows.send_campaign",
                 (str(self._campaign), "--chunk-size", str(self._combination.chunk_size)),
             ),
-            # Until another process can join by a command of its own, a second start of the same one.
-            "join": Command(
-                "flows.send_campaign",
-                (str(self._campaign), "--chunk-size", str(self._combination.chunk_size)),
-            ),
+            "join": Command("flows.hand_over_chunks", (CAMPAIGN,)),
             "reconcile": Command("flows.reconcile_deliveries", ("--campaign", CAMPAIGN, "--ask-now")),
             "decide": Command(
                 "flows.reconcile_deliveries",
@@ -174,9 +176,11 @@ class Life:
         self._place.sandbox.switch(**{self._provider: {"faults": self._plan.faults}})
         injections = [Injection(mutant=self._mutant) for _ in step.commands]
         injections[step.victim] = Injection(step.failpoint, self._mutant)
-        processes = [
-            self._start(word, injection) for word, injection in zip(step.commands, injections, strict=True)
-        ]
+        processes = []
+        for word, injection in zip(step.commands, injections, strict=True):
+            if word == "join":
+                self._wait_until_led(processes[0])
+            processes.append(self._start(word, injection))
         victim = processes[step.victim]
         with self._troubles(step, victim):
             try:
@@ -189,6 +193,16 @@ class Life:
                 for process in processes:
                     self._close(process)
         self._place.sandbox.switch(**{self._provider: {"faults": {}}})
+
+    def _wait_until_led(self, leader: CommandProcess) -> None:
+        """Until there is something to join, or will be nothing."""
+        led = text("SELECT count(*) FROM campaign_run WHERE owner IS NOT NULL")
+        while leader.exit_code is None:
+            leader.let_go_on()
+            with self._ledger.reading() as connection:
+                if connection.execute(led).scalar_one():
+                    return
+            time.sleep(_LOOK_SECONDS)
 
     def _wait(self, processes: list[CommandProcess]) -> None:
         if not wait_for_all(processes, time.monotonic() + _MOST_SECONDS):
@@ -206,31 +220,33 @@ class Life:
 
     @contextmanager
     def _troubles(self, step: Step, victim: CommandProcess) -> Iterator[None]:
-        """What happens at its time, whatever the processes do meanwhile."""
-        timers: list[threading.Timer] = []
+        """What happens at its time after the victim's first point, whatever the processes do meanwhile."""
         sandbox, databases = self._place.sandbox, self._place.databases(self._combination.database)
+        events: list[tuple[float, Callable[[], object]]] = []
         if step.down_seconds is not None:
             self._tally.provider_down += 1
-            timers += [
-                threading.Timer(step.down_seconds[0], sandbox.go),
-                threading.Timer(step.down_seconds[1], sandbox.come),
-            ]
+            events += zip(step.down_seconds, (sandbox.go, sandbox.come), strict=True)
         if step.kill_after_seconds is not None:
-            timers.append(threading.Timer(step.kill_after_seconds, victim.kill))
+            events.append((step.kill_after_seconds, victim.kill))
         if step.cut_after_seconds and isinstance(databases, PostgresqlServer):
             self._tally.database_cuts += len(step.cut_after_seconds)
-            timers += [
-                threading.Timer(seconds, databases.cut_connections, [self._url])
-                for seconds in step.cut_after_seconds
-            ]
-        for timer in timers:
-            timer.start()
+            events += [(at, partial(databases.cut_connections, self._url)) for at in step.cut_after_seconds]
+
+        def happen() -> None:
+            while victim.exit_code is None and not victim.has_begun:
+                time.sleep(_LOOK_SECONDS)
+            began = time.monotonic()
+            for at, happens in sorted(events, key=itemgetter(0)):
+                time.sleep(max(0.0, began + at - time.monotonic()))
+                happens()
+
+        happening = threading.Thread(target=happen, name="troubles", daemon=True)
+        happening.start()
         try:
             yield
         finally:
-            for timer in timers:
-                timer.join()
-            if step.kill_after_seconds is not None and victim.exit_code == -9:  # noqa: PLR2004  # SIGKILL
+            happening.join()
+            if step.kill_after_seconds is not None and victim.exit_code == -signal.SIGKILL:
                 self._tally.killed_anywhere += 1
 
     def _run(self, word: str) -> None:
@@ -314,21 +330,19 @@ class Life:
                 map(tuple, connection.execute(text("SELECT status, count(*) FROM message GROUP BY status")))
             )
 
-    def _look(self, *, is_settled: bool = False) -> bool:
-        """Compare while nobody is sending; False if anything is wrong already."""
+    def _look(self, *, is_settled: bool = False) -> None:
+        """Compare while nobody is sending. What was wrong once stays wrong, whatever becomes of it later."""
         truth = self._place.sandbox.truth(self._provider)
-        found = judge(self._ledger, self._combination, truth, is_settled=is_settled)
-        for name in ("twice", "lost", "contradictions", "unbalanced"):
-            setattr(self._verdict, name, getattr(found, name))
-        return found.is_good
+        self._verdict.add(judge(self._ledger, self._combination, truth, is_settled=is_settled))
 
     def _count(self) -> None:
-        is_settled = self._lived.trouble is None and self._verdict.is_good
+        is_settled = self._plan.is_settled_at_end and self._lived.trouble is None and self._verdict.is_good
         self._look(is_settled=is_settled)
         tally, verdict = self._tally, self._verdict
         tally.twice, tally.lost = len(verdict.twice), len(verdict.lost)
         tally.contradictions, tally.unbalanced = len(verdict.contradictions), len(verdict.unbalanced)
-        tally.unknown_left = self._statuses().get("unknown", 0)
+        if is_settled:
+            tally.unknown_left = self._statuses().get("unknown", 0)
         for step, hit in self._hits():
             match step.failpoint.action if step.failpoint else None:
                 case Action.KILL if hit.moment in {Moment.BEFORE_COMMIT, Moment.AFTER_COMMIT}:

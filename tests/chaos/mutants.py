@@ -1,4 +1,4 @@
-"""Senders with one deliberate fault, each of which reaches somebody twice or forgets somebody. The suite must say so.
+"""Senders with one deliberate fault, which reaches somebody twice or forgets somebody. The suite must say so.
 
 The fault is put between the product and its database, in the processes of the life alone.
 """
@@ -17,7 +17,7 @@ class Mutant:
     Attributes:
         name: What is wrong with it.
         leads_to: `twice` or `lost`.
-        lost_commit: A function whose commit is rolled back instead.
+        lost_commit: Beginning of the name of a function whose commit is rolled back instead.
         statement: Part of the statements ...
         beside: ... with this parameter ...
         word: ... in which this one is replaced ...

@@ -25,7 +25,7 @@ from tests.bench.places import environment
 from tests.flows.reconciling import SIGNING_KEY, WORKSPACE
 
 BEHIND = timedelta(minutes=10)
-"""How far the providers' clocks are behind ours. Before anybody reconciles, this much time passes in the ledger, so
+"""How far the providers' clocks are behind ours. Before anybody reconciles, this much time passes in the ledger:
 its instants then are those of the providers, and nobody had to wait."""
 
 
@@ -184,13 +184,9 @@ def _let_turns_pass(ledger: Ledger) -> None:
     """Let the time between two turns of a rate limit pass at once: nobody wants to wait for Dripcel's minutes."""
     with ledger.writing() as connection:
         if connection.dialect.name == "sqlite":
-            for happening in ("INSERT", "UPDATE"):
-                connection.execute(
-                    text(
-                        f"CREATE TRIGGER turn_after_{happening.lower()} AFTER {happening} ON rate_limit "
-                        "BEGIN UPDATE rate_limit SET next_at = 0 WHERE name = NEW.name; END"
-                    )
-                )
+            body = "BEGIN UPDATE rate_limit SET next_at = 0 WHERE name = NEW.name; END"
+            connection.execute(text("CREATE TRIGGER new_turn AFTER INSERT ON rate_limit " + body))
+            connection.execute(text("CREATE TRIGGER next_turn AFTER UPDATE ON rate_limit " + body))
             return
         connection.execute(
             text(

@@ -15,6 +15,12 @@ _STRIDE = 7
 _ALL_DIE = 0.3
 """Share of the deaths in which all that run die: the machine, not the process."""
 
+_ALL_START = 0.15
+"""Share of the lives of several workers in which the same command is started by all of them at once."""
+
+_LATENCY_SECONDS = 0.15
+"""Of each answer, where several processes send: else one of them is done before the others have started."""
+
 FAULTS = {"throttle": 0.3, "error_before": 0.025, "error_after": 0.025, "drop_after": 0.02}
 
 
@@ -26,10 +32,10 @@ class Step:
         commands: Words of `life.COMMANDS`.
         failpoint: What happens in one of them, and where.
         victim: Which one.
-        kill_after_seconds: One is killed so long after its start, wherever it is then.
+        kill_after_seconds: The victim is killed so long after its first point, wherever it is then.
         all_die: Whoever else runs is killed when the victim ends, as in a power cut.
-        down_seconds: The provider goes away at the first number of seconds, and comes back at the second.
-        cut_after_seconds: All connections to the database are ended at these seconds.
+        down_seconds: The provider goes away so long after the victim's first point, and comes back.
+        cut_after_seconds: All connections to the database are ended then.
     """
 
     commands: tuple[str, ...]
@@ -50,6 +56,7 @@ class LifePlan:
         switches: Of the provider's sandbox.
         faults: Chances of its faults during the steps; while everything is settled there are none.
         steps: What happens before that.
+        is_settled_at_end: Whether the commands are run again until nothing is left to do.
     """
 
     name: str
@@ -57,6 +64,7 @@ class LifePlan:
     switches: dict[str, Any] = field(default_factory=dict)
     faults: dict[str, Any] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    is_settled_at_end: bool = True
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
@@ -71,6 +79,7 @@ def plan_of_json(text: str) -> LifePlan:
         plan["switches"],
         plan["faults"],
         tuple(_step_of(step) for step in plan["steps"]),
+        plan["is_settled_at_end"],
     )
 
 
@@ -158,7 +167,9 @@ def undisturbed(combination: Combination, seed: int) -> LifePlan:
         f"{seed}/{combination}/undisturbed",
         combination,
         ALWAYS[combination.provider],
-        steps=(Step(_senders(combination)), Step(("reconcile",))),
+        {"latency_seconds": _LATENCY_SECONDS} if combination.workers > 1 else {},
+        (Step(_senders(combination)), Step(("reconcile",))),
+        is_settled_at_end=False,
     )
 
 
@@ -167,6 +178,8 @@ def draw_plan(combination: Combination, seed: int, number: int, sending: Walk, r
     name = f"{seed}/{combination}/{number}"
     dice = random.Random(name)  # noqa: S311  # not cryptography
     senders = _senders(combination)
+    if combination.workers > 1 and dice.random() < _ALL_START:
+        senders = ("send",) * combination.workers
     steps = [
         Step(
             senders,
@@ -180,7 +193,7 @@ def draw_plan(combination: Combination, seed: int, number: int, sending: Walk, r
         _again(combination, dice, senders, sending.points // 2),
         _again(combination, dice, ("reconcile",), reconciling.points),
     ]
-    if dice.random() < 0.3:  # noqa: PLR2004
+    if dice.random() < 0.3:
         victim = dice.randrange(2)
         points = (sending, reconciling)[victim].points
         both = Failpoint(Action.KILL, dice.randint(1, max(1, points)))
@@ -189,9 +202,15 @@ def draw_plan(combination: Combination, seed: int, number: int, sending: Walk, r
         name,
         combination,
         ALWAYS[combination.provider] | dice.choice(SWITCHES[combination.provider]),
-        FAULTS | {"seed": dice.randrange(2**31), "latency_seconds": dice.choice([0, 0, 0.02])},
+        FAULTS | {"seed": dice.randrange(2**31), "latency_seconds": _latency_seconds(combination, dice)},
         tuple(steps),
     )
+
+
+def _latency_seconds(combination: Combination, dice: random.Random) -> float:
+    if combination.workers > 1:
+        return _LATENCY_SECONDS
+    return dice.choice([0, 0, 0.02])
 
 
 def _senders(combination: Combination) -> tuple[str, ...]:
@@ -199,7 +218,7 @@ def _senders(combination: Combination) -> tuple[str, ...]:
 
 
 def _how_it_dies(combination: Combination, dice: random.Random) -> Action:
-    if combination.database == "postgresql" and dice.random() < 0.25:  # noqa: PLR2004
+    if combination.database == "postgresql" and dice.random() < 0.25:
         return Action.CUT
     return Action.KILL
 
@@ -211,21 +230,20 @@ def _again(combination: Combination, dice: random.Random, commands: tuple[str, .
 
 
 def _other_trouble(combination: Combination, dice: random.Random, senders: tuple[str, ...]) -> Step:
-    at = Failpoint(Action.KILL, dice.randint(2, 30))
-    victim = dice.randrange(len(senders))
-    match dice.choice(["nothing", "killed", "killed", "terminated", "stalled", "database", "down"]):
-        case "killed":
-            return Step(senders, kill_after_seconds=dice.uniform(0.1, 1.5), victim=victim)
-        case "terminated":
-            return Step(senders, Failpoint(Action.TERMINATE, at.number), victim=victim)
-        case "stalled":
-            return Step(senders, Failpoint(Action.STALL, at.number), victim=victim)
-        case "database" if combination.database == "sqlite":
-            action = dice.choice([Action.FILL_DISK, Action.LIMIT_FILES])
-            return Step(senders, Failpoint(action, at.number), victim=victim)
-        case "database":
-            return Step(senders, cut_after_seconds=(dice.uniform(0.1, 0.6), dice.uniform(0.6, 1.2)))
-        case "down":
-            begins = dice.uniform(0, 0.8)
-            return Step(senders, down_seconds=(begins, begins + dice.uniform(0.3, 1.0)))
-    return Step(senders)
+    number, victim = dice.randint(2, 30), dice.randrange(len(senders))
+    at = {word: Step(senders, Failpoint(action, number), victim=victim) for word, action in _SIGNALLED.items()}
+    full = dice.choice([Action.FILL_DISK, Action.LIMIT_FILES])
+    begins = dice.uniform(0, 0.5)
+    troubles = {
+        **at,
+        "nothing": Step(senders),
+        "killed": Step(senders, kill_after_seconds=dice.uniform(0, 0.8), victim=victim),
+        "down": Step(senders, down_seconds=(begins, begins + dice.uniform(0.3, 1.0))),
+        "database": Step(senders, Failpoint(full, number), victim=victim)
+        if combination.database == "sqlite"
+        else Step(senders, cut_after_seconds=(dice.uniform(0, 0.3), dice.uniform(0.3, 0.8))),
+    }
+    return troubles[dice.choice([*troubles, "killed", "database"])]
+
+
+_SIGNALLED = {"terminated": Action.TERMINATE, "stalled": Action.STALL}

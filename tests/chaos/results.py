@@ -98,6 +98,7 @@ class Results:
     def as_table(self) -> Table:
         """For a terminal."""
         table = Table("", *_COLUMNS.values(), show_edge=False, pad_edge=False)
+        table.columns[0].no_wrap = True
         for column in table.columns[1:]:
             column.justify = "right"
         for title, tally in self.rows():

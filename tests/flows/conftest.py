@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from prefect.testing.utilities import prefect_test_harness
 
 from deployments.sandbox.server import RunningSandbox, running_sandbox
 from flows.parameters import Campaign, parse_campaign
@@ -19,9 +18,8 @@ from tests.conftest import make_database
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prefect_server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+def _prefect_server(prefect_server: None) -> None:
+    """Every test here runs flows."""
 
 
 @pytest.fixture(autouse=True)

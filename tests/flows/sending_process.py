@@ -1,38 +1,17 @@
-"""`python -m flows.send_campaign` as a process of its own, which can be killed, stopped, and raced by another.
+"""`python -m flows.send_campaign` as a process of its own, which can be killed, stopped, and raced by another."""
 
-The processes are forked from one that has imported everything heavy already: a start takes tenths of a second
-instead of seconds, and two of them start at the same instant.
-"""
-
-import multiprocessing
 import os
 import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-_FORKSERVER = multiprocessing.get_context("forkserver")
-_IMPORTED_BEFORE = (
-    "alembic.command",
-    "fastapi",
-    "graphviz",
-    "prefect.flow_engine",
-    "prefect.task_engine",
-    "psycopg",
-    "pyarrow.dataset",
-    "rich.progress",
-    "sqlalchemy.dialects.sqlite",
-    "tasks.dispatch",
-    "tasks.plan",
-    "tasks.providers.bird.adapter",
-    "tasks.providers.octopush.adapter",
-    "tasks.report",
-)
-"""All but `flows`: `python -m` imports the flow's module itself."""
+from tests.forked_commands import FORKSERVER, get_ready
+
+__all__ = ["SendingProcess", "get_ready", "sending"]
 
 _PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
@@ -88,7 +67,7 @@ def sending(output: Path, *arguments: str | Path, module: str = "flows.send_camp
         module: The command: `python -m MODULE`.
     """
     variables = {name: value for name, value in os.environ.items() if name.startswith("ROLLCALL_")}
-    process = _FORKSERVER.Process(
+    process = FORKSERVER.Process(
         target=_run_command, args=(output, variables, module, list(map(str, arguments))), daemon=True
     )
     process.start()
@@ -97,24 +76,6 @@ def sending(output: Path, *arguments: str | Path, module: str = "flows.send_camp
     finally:
         process.kill()  # a failed test leaves nobody behind who sends
         process.join()
-
-
-def get_ready(prefect_api_url: str, prefect_home: Path) -> None:
-    """Start the process that the others are forked from; only the first call in a session has an effect.
-
-    Args:
-        prefect_api_url: The Prefect server that all of them use. Prefect reads its settings when it is imported.
-        prefect_home: A directory for Prefect, so that the user's own profile has no say.
-    """
-    _FORKSERVER.set_forkserver_preload(list(_IMPORTED_BEFORE))
-    settings = {"PREFECT_API_URL": prefect_api_url, "PREFECT_HOME": str(prefect_home), "COLUMNS": "400"}
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        forkserver.ensure_running()
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def _run_command(output: Path, variables: Mapping[str, str], module: str, arguments: list[str]) -> None:
