@@ -14,6 +14,9 @@ from tests.flows.sending_process import get_ready, sending
 from tests.flows.truth import compare_with
 
 PEOPLE = 600
+SLOWLY_SECONDS = 2.0
+"""Of each answer, while processes come and go: in twelve chunks, time enough on a busy machine."""
+AT_ONCE = {"faults": {"latency_seconds": 0}}
 HELP = "flows.hand_over_chunks"
 
 
@@ -43,7 +46,7 @@ def taken_by(ledger):
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_who_helps_may_die_and_who_leads_takes_up_what_he_left(sandbox, campaign_file, start, ledger, taken_by):
-    path = campaign_file("bird", people=PEOPLE, latency_seconds=0.3)
+    path = campaign_file("bird", people=PEOPLE, latency_seconds=SLOWLY_SECONDS)
     with start(path, "--chunk-size", "50") as leader:
         leader.wait_until(lambda: taken_by(leader) == 1)
         with start("test", module=HELP) as helper:
@@ -52,6 +55,7 @@ def test_who_helps_may_die_and_who_leads_takes_up_what_he_left(sandbox, campaign
             helper.wait_until(lambda: sandbox.received("bird").total() > received)
             helper.send_signal(signal.SIGKILL)
             helper.wait()
+        sandbox.switch(bird=AT_ONCE)
         assert leader.wait() in {0, 1}, leader.printed
     times = compare_with(sandbox, ledger, "bird").times
     assert times.keys() <= {(MessageStatus.ACCEPTED, 1), (MessageStatus.UNKNOWN, 0), (MessageStatus.UNKNOWN, 1)}
@@ -61,7 +65,7 @@ def test_who_helps_may_die_and_who_leads_takes_up_what_he_left(sandbox, campaign
 def test_who_helps_stops_when_who_leads_dies_and_the_same_command_goes_on(
     sandbox, campaign_file, start, ledger, taken_by
 ):
-    path = campaign_file("bird", people=PEOPLE, latency_seconds=0.3)
+    path = campaign_file("bird", people=PEOPLE, latency_seconds=SLOWLY_SECONDS)
     with start(path, "--chunk-size", "50") as leader:
         leader.wait_until(lambda: taken_by(leader) == 1)
         with start("test", module=HELP) as helper:
@@ -71,7 +75,7 @@ def test_who_helps_stops_when_who_leads_dies_and_the_same_command_goes_on(
             assert "no living process leads it" in helper.printed
     with start("test", module=HELP) as alone:
         assert alone.wait() == 3, alone.printed
-    sandbox.switch(bird={"faults": {"latency_seconds": 0}})
+    sandbox.switch(bird=AT_ONCE)
     with start(path) as again:
         assert again.wait() in {0, 1}, again.printed
     times = compare_with(sandbox, ledger, "bird").times
