@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr
 from flows.hand_over_chunks import helpers
 from flows.parameters import Campaign, CampaignError, parse_addresses
 from tasks.blocks import load_credentials
-from tasks.dispatch import EVERYTHING, Portion, lead_sending
+from tasks.dispatch import Portion, lead_sending
 from tasks.flow_run_watch import watching_flow_run
 from tasks.messaging.statuses import MessageStatus
 from tasks.ownership import owned_run
@@ -139,8 +139,6 @@ def _check_approval(approved: str | None, digest: str) -> None:
 
 
 def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccount:
-    if portion != EVERYTHING:
-        workers = 1  # a limit is for all of them together
     try:
         stopped, cancelled, handed_over_before = _lead(run, workers, portion)
     except runs.RunBusy as busy:
@@ -163,8 +161,13 @@ def _lead(run: runs.RunRecord, workers: int, portion: Portion) -> tuple[str | No
     Returns:
         Why it stopped, if it did; whether that was because it was cancelled; and what had been handed over before.
     """
-    with ExitStack() as after_giving_back, owned_run(run.id) as ownership, stopping_on_sigterm():
-        after_giving_back.enter_context(helpers(run, workers - 1))
+    with (
+        ExitStack() as after_giving_back,
+        owned_run(run.id, alone=not portion.is_everything) as ownership,
+        stopping_on_sigterm(),
+    ):
+        if portion.is_everything:
+            after_giving_back.enter_context(helpers(run, workers - 1))
         with watching_flow_run(run.id, ownership.owner) as watch:
             stopped = lead_sending(run.id, ownership.owner, portion)
             while stopped is not None and watch.wait_while_paused():

@@ -12,9 +12,10 @@ from tasks.identity import identity_of
 from tasks.messaging.statuses import MessageStatus
 from tasks.providers.registry import load_provider
 from tasks.reconcile import again_while_busy
-from tasks.store import outstanding, runs
+from tasks.store import control, outstanding, runs
 from tasks.store.session import Ledger
 from tasks.store.tables import RunState, utc_now
+from tasks.store.withdrawals import RESEND_DECIDED
 
 CLOSED_AT_ONCE = 10_000
 """Messages that one transaction closes."""
@@ -122,7 +123,9 @@ def _decide(ledger: Ledger, run_id: int, choice: UnknownChoice, expected: int | 
     with ledger.writing() as connection:
         runs.lock_run(connection, run_id)
         if choice is UnknownChoice.RESEND:
-            done = outstanding.plan_again(connection, run_id, None, reason="resend_decided")
+            if held_back := runs.read_standing(connection, run_id).held_back:
+                raise control.ControlRefused(f"{held_back}. Nothing of it is sent again")
+            done = outstanding.plan_again(connection, run_id, None, reason=RESEND_DECIDED)
         else:
             done = outstanding.close_without_receipt(
                 connection,

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from prefect import Task, task
@@ -36,25 +35,25 @@ class ChunkNotHandedOver(Exception):
         return self.report.stop_message or ""
 
 
-@dataclass(frozen=True, slots=True)
 class Portion:
     """The part of a run that is handed over for now; the rest stays `planned`.
 
-    Attributes:
+    Counts what of it was handed over, also over the tries of one chunk.
+
+    Args:
         limit: At most so many messages; None means all.
         addresses: Only to these (E.164 or e-mail, as in the ledger); None means everybody.
     """
 
-    limit: int | None = None
-    addresses: frozenset[str] | None = None
+    def __init__(self, limit: int | None = None, addresses: frozenset[str] | None = None) -> None:
+        self.left = limit
+        self.addresses = addresses
+        self.is_everything = limit is None and addresses is None
 
-    def __repr__(self) -> str:
-        """Without the addresses: Prefect shows task parameters."""
-        who = "everybody" if self.addresses is None else f"{len(self.addresses)} addresses"
-        return f"Portion(limit={self.limit}, to {who})"
-
-
-EVERYTHING = Portion()
+    def count(self, handed_over: int) -> None:
+        """Take messages off that were handed over."""
+        if self.left is not None:
+            self.left = max(0, self.left - handed_over)
 
 
 def _provider_may_come_back(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -72,7 +71,7 @@ def _provider_may_come_back(_task: Task[Any, Any], _run: TaskRun, state: State[A
     retry_condition_fn=_provider_may_come_back,
 )
 @concealed_errors()
-def hand_over_chunk(run_id: int, chunk_id: int, owner: str, portion: Portion = EVERYTHING) -> ChunkReport:
+def hand_over_chunk(run_id: int, chunk_id: int, owner: str, portion: Portion | None = None) -> ChunkReport:
     """Hand over what is left of one chunk.
 
     Requests that surely were not sent are retried by the provider's HTTP client; a chunk that still could not be
@@ -89,6 +88,7 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str, portion: Portion = E
         ChunkNotHandedOver: The provider is down or asks to wait.
     """
     report = ChunkReport(chunk_id)
+    portion = portion or Portion()
     with Ledger() as ledger:
         with ledger.writing() as connection:
             if not chunks.claim_chunk(connection, chunk_id, owner):
@@ -97,13 +97,14 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str, portion: Portion = E
             with ledger.reading() as connection:
                 run = runs.get_run(connection, run_id)
                 messages = outbox.planned_messages(
-                    connection, chunk_id, addresses=portion.addresses, limit=portion.limit
+                    connection, chunk_id, addresses=portion.addresses, limit=portion.left
                 )
             connected = connect(ledger, run)
             requests = shape_requests(run.token, messages, connected.texts, connected.capabilities)
             sender = ChunkSender(ledger, run, owner, connected=connected, report=report)
             run_to_end(lambda: sender.send_all(requests))
         finally:
+            portion.count(report.handed_over)
             _release(ledger, chunk_id, owner, report.stop_message or report.first_error)
     if report.may_be_retried:
         raise ChunkNotHandedOver(report)
@@ -116,7 +117,7 @@ def _release(ledger: Ledger, chunk_id: int, owner: str, error: str | None) -> No
         chunks.release_chunk(connection, chunk_id, owner, error=error)
 
 
-def lead_sending(run_id: int, owner: str, portion: Portion = EVERYTHING) -> str | None:
+def lead_sending(run_id: int, owner: str, portion: Portion | None = None) -> str | None:
     """Hand over a run, and wait for the processes that help.
 
     What a helper leaves behind, because it died or was stopped, is taken up here.
@@ -141,12 +142,12 @@ def lead_sending(run_id: int, owner: str, portion: Portion = EVERYTHING) -> str 
                 chunks.settle_abandoned(connection, run_id)
                 at_work = set(chunks.chunks_at_work(connection, run_id).values()) - {owner}
                 held_back = runs.read_standing(connection, run_id).held_back
-            if held_back or not at_work or portion != EVERYTHING:
+            if held_back or not at_work or not (portion is None or portion.is_everything):
                 return held_back
             time.sleep(_LOOK_SECONDS)
 
 
-def hand_over_free_chunks(run_id: int, owner: str, portion: Portion = EVERYTHING) -> str | None:
+def hand_over_free_chunks(run_id: int, owner: str, portion: Portion | None = None) -> str | None:
     """Take chunk after chunk of a run and hand each over, one task run each, until none is free.
 
     One chunk at a time: its requests alone fill what the provider allows in flight, and after a chunk that could
@@ -165,9 +166,9 @@ def hand_over_free_chunks(run_id: int, owner: str, portion: Portion = EVERYTHING
         retries=patience.chunk_retries, retry_delay_seconds=patience.chunk_retry_seconds
     )
     tried: set[int] = set()
-    left = portion.limit
+    portion = portion or Portion()
     with Ledger() as ledger:
-        while left is None or left > 0:
+        while portion.left != 0:
             if is_stop_requested():
                 return "stopped on request"
             if stop := why_stop(owner):
@@ -177,7 +178,7 @@ def hand_over_free_chunks(run_id: int, owner: str, portion: Portion = EVERYTHING
                 return None
             tried.add(chunk_id)  # once in a turn: what is left of it then is left for the next one
             try:
-                report = patient_task(run_id, chunk_id, owner, Portion(left, portion.addresses))
+                report = patient_task(run_id, chunk_id, owner, portion)
             except ChunkNotHandedOver as error:
                 report = error.report
             except (LedgerError, ConfigurationError) as error:  # not a refusal: something may have been sent
@@ -186,8 +187,6 @@ def hand_over_free_chunks(run_id: int, owner: str, portion: Portion = EVERYTHING
                 _release(ledger, chunk_id, owner, None)
             if report.stop_message is not None:
                 return report.stop_message
-            if left is not None:
-                left -= report.handed_over
     return None
 
 

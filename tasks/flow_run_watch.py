@@ -50,7 +50,7 @@ class FlowRunWatch:
 
     def __init__(self, name: str, run_id: int, owner: str) -> None:
         self._verdict = Verdict.GO_ON
-        self._decided_by = f"Prefect flow run {name}"
+        self._decided_by = f"{control.FLOW_RUN}{name}"
         self._run_id = run_id
         self._owner = owner
 
@@ -86,10 +86,14 @@ class FlowRunWatch:
             ask_to_stop(self._owner, Stop(verdict.value, f"the flow run was {verdict} in Prefect"))
         if self._is(Verdict.PAUSED):  # first in the ledger: whoever waits for the verdict sends on at once
             self.take_back_pause()
-        self._verdict = verdict
+        before, self._verdict = self._verdict, verdict
         if verdict is Verdict.PAUSED:
-            with Ledger() as ledger, ledger.writing() as connection:
-                control.pause_run(connection, self._run_id, by=self._decided_by)
+            try:
+                with Ledger() as ledger, ledger.writing() as connection:
+                    control.pause_run(connection, self._run_id, by=self._decided_by)
+            except Exception:
+                self._verdict = before  # the ledger was busy: to be obeyed at the next look
+                raise
 
     def take_back_pause(self) -> None:
         """Let the run go on, if it was this flow run that paused it."""

@@ -50,6 +50,9 @@ class Stop:
     message: str
 
 
+_STALLED = Stop("stalled", "this process stood still for so long that the run may have been taken over")
+
+
 @dataclass(slots=True)
 class _Tenure:
     """What this process knows of its right to send.
@@ -73,8 +76,12 @@ _tenures: dict[str, _Tenure] = {}
 
 
 @contextmanager
-def owned_run(run_id: int) -> Iterator[Ownership]:
+def owned_run(run_id: int, *, alone: bool = False) -> Iterator[Ownership]:
     """Lead the sending of a run while the block runs, and give it back in the state that its messages are in.
+
+    Args:
+        run_id: The run.
+        alone: Nobody may help: who helps takes all there is, and only a part of it is to be sent now.
 
     Raises:
         RunBusy: Another process leads it.
@@ -88,7 +95,11 @@ def owned_run(run_id: int) -> Iterator[Ownership]:
             ownership.abandoned = chunks.settle_abandoned(connection, run_id)
             counts = runs.count_statuses(connection, run_id)
             ownership.handed_over_before = sum(n for status, n in counts.items() if status.is_handed_over)
+            if alone:
+                runs.stop_run(connection, run_id, ownership.owner)
         try:
+            if alone:
+                _wait_for_helpers(ledger, run_id, ownership.owner)
             with _kept(ledger, _Tenure(run_id, ownership.owner, _stops_leader, before)):
                 yield ownership
         except BaseException as error:
@@ -149,15 +160,25 @@ def _kept(ledger: Ledger, tenure: _Tenure) -> Iterator[None]:
 def _keep(ledger: Ledger, tenure: _Tenure, given_back: threading.Event) -> None:
     while not given_back.wait(_LOOK_SECONDS):
         before = _uptime()  # not afterwards: the lease begins when the database is asked, not when it answers
+        if _has_stalled(tenure):
+            return
         try:
             with ledger.reading() as connection:
                 tenure.told = tenure.judge(runs.read_standing(connection, tenure.run_id), tenure.owner)
             if before - tenure.renewed_at >= _HEARTBEAT_SECONDS:
                 with ledger.writing() as connection:
                     leases.renew(connection, tenure.run_id, tenure.owner)
-                tenure.renewed_at = before
+                if not _has_stalled(tenure):  # else what was renewed may have been somebody else's in between
+                    tenure.renewed_at = before
         except SQLAlchemyError as error:  # the next beat may get through; each claim looks again by itself
             log.warning("no sign of life could be given for run %s: %s", tenure.run_id, type(error).__name__)
+
+
+def _has_stalled(tenure: _Tenure) -> bool:
+    """Whether the lease may have run out; then it has for good, whatever is renewed afterwards."""
+    if _uptime() - tenure.renewed_at >= leases.LEASE.total_seconds() - _LEAST_LEASE_LEFT_SECONDS:
+        tenure.asked = _STALLED
+    return tenure.asked is _STALLED
 
 
 def _stops_leader(standing: runs.Standing, owner: str) -> Stop | None:
@@ -194,8 +215,8 @@ def why_stop(owner: str) -> Stop | None:
     tenure = _tenures.get(owner)
     if tenure is None:
         return None  # its chunk's lease is watched by nobody here; each claim looks again by itself
-    if _uptime() - tenure.renewed_at >= leases.LEASE.total_seconds() - _LEAST_LEASE_LEFT_SECONDS:
-        return Stop("stalled", "this process stood still for so long that the run may have been taken over")
+    if _has_stalled(tenure):
+        return _STALLED
     return tenure.asked or tenure.told
 
 

@@ -63,20 +63,30 @@ def take_chunk(
         addresses: Only a chunk with a message to one of these.
     """
     has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due(addresses))
-    found = connection.execute(
+    free = (
         select(_CHUNK.c.id)
         .where(
             _CHUNK.c.run_id == run_id,
-            _CHUNK.c.state == ChunkState.PLANNED,
+            # One that is ours was taken by a commit whose answer was lost: a sender works on one at a time.
+            or_(
+                _CHUNK.c.state == ChunkState.PLANNED,
+                (_CHUNK.c.state == ChunkState.CLAIMED) & (_CHUNK.c.claimed_by == owner),
+            ),
             _CHUNK.c.id.not_in(without),
             _IS_NOT_HELD_BACK,
             has_work,
         )
         .order_by(_CHUNK.c.id)
         .limit(1)
-        .with_for_update(skip_locked=True, key_share=True, of=_CHUNK)
-    ).scalar_one_or_none()
-    return found if found is not None and claim_chunk(connection, found, owner) else None
+    )
+    # Who locks one is taking it, and then another one is as good. If all are locked, somebody may only look after
+    # them: then wait for him, and see.
+    for skip_locked in (True, False):
+        locked = free.with_for_update(skip_locked=skip_locked, key_share=True, of=_CHUNK)
+        found = connection.execute(locked).scalar_one_or_none()
+        if found is not None and claim_chunk(connection, found, owner):
+            return int(found)
+    return None
 
 
 def claim_chunk(connection: Connection, chunk_id: int, owner: str) -> bool:

@@ -5,9 +5,14 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from tasks.store import leases, runs
-from tasks.store.tables import CampaignRun, RunControl, RunState
+from tasks.store.tables import CampaignRun, Message, RunControl, RunState
+from tasks.store.withdrawals import withdraw_cancelled
 
 _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+_MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
+
+FLOW_RUN = "Prefect flow run "
+"""Beginning of who paused a run, where it was Prefect's Pause."""
 
 
 class ControlRefused(Exception):
@@ -36,7 +41,7 @@ def cancel_run(connection: Connection, run_id: int, *, by: str) -> int:
         ControlRefused: Nothing of it is left to hand over.
     """
     _decide(connection, run_id, RunControl.CANCEL, by)
-    return runs.withdraw_cancelled(connection, run_id)
+    return withdraw_cancelled(connection, _MESSAGE.c.run_id == run_id)
 
 
 def resume_run(connection: Connection, run_id: int, *, by: str | None = None) -> bool:
@@ -69,9 +74,11 @@ def resume_run(connection: Connection, run_id: int, *, by: str | None = None) ->
 
 def _decide(connection: Connection, run_id: int, control: RunControl, by: str) -> None:
     key, current, decided_by, at = _locked(connection, run_id)
-    if current is RunControl.CANCEL or current is control:
-        if control is RunControl.PAUSE and current is RunControl.CANCEL:
-            raise ControlRefused(runs.describe_control(key, current, decided_by, at))
+    if current is RunControl.CANCEL and control is RunControl.PAUSE:
+        raise ControlRefused(runs.describe_control(key, current, decided_by, at))
+    # An operator's pause must outlive that of a flow run, which ends with it.
+    outranks = decided_by is not None and decided_by.startswith(FLOW_RUN) and not by.startswith(FLOW_RUN)
+    if current is control and not outranks:
         return
     state = connection.execute(select(_RUN.c.state).where(_RUN.c.id == run_id)).scalar_one()
     if state in {RunState.HANDED_OVER, RunState.FINISHED}:

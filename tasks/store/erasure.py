@@ -19,6 +19,7 @@ from tasks.store.erasure_key import key_from_environment, required_key
 from tasks.store.hashed_suppressions import ERASED, erased_address, hold_back_others
 from tasks.store.registry import suppressed_channels
 from tasks.store.tables import Chunk, Contact, Erasure, Message, Reply, Suppression, SuppressionScope, utc_now
+from tasks.store.withdrawals import withdrawn_status
 
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # the same
@@ -139,7 +140,7 @@ def _erase_messages(
     connection.execute(
         update(_MESSAGE)
         .where(_MESSAGE.c.id.in_([row.id for row in planned]))
-        .values(status=MessageStatus.CANCELLED, reason=ERASED, status_at=utc_now())
+        .values(status=withdrawn_status(), reason=ERASED, status_at=utc_now())
     )
     for row in planned:
         connection.execute(update(_CHUNK).where(_CHUNK.c.id == row.chunk_id).values(handled=_CHUNK.c.handled + 1))

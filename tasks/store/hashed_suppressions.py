@@ -18,6 +18,7 @@ from tasks.store.erasure_key import usable_key
 from tasks.store.registry import IS_IN_FORCE, find_hashes, find_suppressions
 from tasks.store.row_sets import as_table
 from tasks.store.tables import Erasure, Message, ProviderEvent, Suppression, utc_now
+from tasks.store.withdrawals import withdrawn_status
 
 _ERASURE = Erasure.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
@@ -100,7 +101,7 @@ def withdraw_erased(
             update(_MESSAGE)
             .where(_MESSAGE.c.id.in_([found[address] for address in hashed]))
             .values(
-                status=MessageStatus.CANCELLED,
+                status=withdrawn_status(),
                 reason="opted_out",
                 status_at=utc_now(),
                 address=erased_address(),
@@ -122,7 +123,7 @@ def cancel_erased(connection: Connection, which: ColumnElement[bool]) -> int:
     cancelled = connection.execute(
         update(_MESSAGE)
         .where(which, _MESSAGE.c.status == MessageStatus.PLANNED, IS_ERASED)
-        .values(status=MessageStatus.CANCELLED, reason=ERASED, status_at=utc_now())
+        .values(status=withdrawn_status(), reason=ERASED, status_at=utc_now())
     )
     return int(cancelled.rowcount)
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
 
 from tasks.messaging.reports import ConsentReport
-from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.messaging.statuses import HANDED_OVER_STATUSES, Channel, MessageStatus, Purpose
 from tasks.store.chunks import count_handled, hold_chunk, is_due, may_claim, reopen_chunks
 from tasks.store.consent import record_consent
 from tasks.store.hashed_suppressions import cancel_erased, withdraw_erased
@@ -31,6 +31,7 @@ from tasks.store.tables import (
     utc_now,
 )
 from tasks.store.texts import storable
+from tasks.store.withdrawals import RESEND_DECIDED, withdraw_cancelled, withdrawn_status
 
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
@@ -195,13 +196,13 @@ def claim_messages(
             ours,
             exists().where(_SUPPRESSION.c.address == _MESSAGE.c.address, suppression_applies(channel, purpose)),
         )
-        .values(status=MessageStatus.CANCELLED, reason="opted_out", status_at=now)
+        .values(status=withdrawn_status(), reason="opted_out", status_at=now)
     ).rowcount
     key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
     withdrawn += connection.execute(
         update(_MESSAGE)
         .where(ours, exists().where(key == _MESSAGE.c.address, _CONTACT.c.enabled.is_(False)))
-        .values(status=MessageStatus.CANCELLED, reason="disabled", status_at=now)
+        .values(status=withdrawn_status(), reason="disabled", status_at=now)
     ).rowcount
     claimed = frozenset(
         connection.execute(
@@ -209,7 +210,7 @@ def claim_messages(
             .where(ours)
             .values(
                 status=MessageStatus.SENDING,
-                reason=None,
+                reason=case((_MESSAGE.c.reason == RESEND_DECIDED, _MESSAGE.c.reason)),
                 attempts=_MESSAGE.c.attempts + 1,
                 status_at=now,
                 claimed_at=now,
@@ -296,17 +297,25 @@ _RECORD_OUTCOME = (
     update(_MESSAGE)
     .where(
         _MESSAGE.c.id == bindparam("message_id"),
-        # "Surely not sent" is true of one attempt. If somebody else has claimed the message since, his request is
-        # under way, and it must not become claimable once more.
+        # That it was handed over is true of the message. All else is true of one attempt: if somebody has claimed
+        # it since, his request is under way, and it must neither become claimable once more nor be closed.
         or_(
-            bindparam("new_status", type_=_STATUS) != MessageStatus.PLANNED,
+            *(bindparam("new_status", type_=_STATUS) == status for status in sorted(HANDED_OVER_STATUSES)),
             _MESSAGE.c.attempts == bindparam("attempt"),
         ),
     )
     .values(
         status=_if_open("status"),
         raw_status=_if_open("raw_status"),
-        reason=_if_open("reason"),
+        reason=case(
+            (
+                _IS_OPEN
+                & (bindparam("new_status", type_=_STATUS) == MessageStatus.PLANNED)
+                & (_MESSAGE.c.reason == RESEND_DECIDED),
+                _MESSAGE.c.reason,
+            ),
+            else_=_if_open("reason"),
+        ),
         status_at=_if_open("status_at"),
         provider_message_id=func.coalesce(_MESSAGE.c.provider_message_id, bindparam("new_provider_message_id")),
         cost=func.coalesce(_MESSAGE.c.cost, bindparam("new_cost", type_=_MESSAGE.c.cost.type)),
@@ -347,7 +356,9 @@ def record_outcomes(
         if handled < len(rows):
             # Who was erased while his request was on the wire: there is nobody left to try again with.
             erased = cancel_erased(connection, _MESSAGE.c.id.in_([row["message_id"] for row in rows]))
-            count_handled(connection, chunk_id, erased)
+            # The run may have been cancelled and given back meanwhile.
+            cancelled = withdraw_cancelled(connection, _MESSAGE.c.id.in_([row["message_id"] for row in rows]))
+            count_handled(connection, chunk_id, erased + cancelled)
             # Its chunk may be done by now, if somebody took the run over while this sender stood still.
             reopen_chunks(connection, _CHUNK.c.id == chunk_id)
         refused = [outcome.message_id for outcome in recorded if outcome.reason == "opted_out"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
@@ -25,6 +25,7 @@ from tasks.store.tables import (
     RunState,
     utc_now,
 )
+from tasks.store.withdrawals import RUN_CANCELLED, withdraw_cancelled
 
 _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # the same
@@ -33,9 +34,6 @@ _EXCLUSION = Exclusion.__table__  # type: ignore[attr-defined]  # the same
 
 FOLLOWED_STATES = (RunState.SENDING, RunState.STOPPED, RunState.HANDED_OVER)
 """Runs of which something was handed over, and that are not finished."""
-
-_RUN_CANCELLED = "run_cancelled"
-"""Reason of messages that were cancelled with their run."""
 
 _REFERENCE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that are read for one another
 
@@ -320,7 +318,7 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
         `stopped` while messages are left to hand over, `finished` when all are final, else `handed_over`.
     """
     lock_run(connection, run_id)
-    withdraw_cancelled(connection, run_id)
+    withdraw_cancelled(connection, _MESSAGE.c.run_id == run_id)
     state = _state_of(count_statuses(connection, run_id))
     connection.execute(
         update(_RUN)
@@ -333,20 +331,6 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
 def lock_run(connection: Connection, run_id: int) -> None:
     """Lock a run's row until the transaction ends: the first thing that who changes its rest and then it does."""
     connection.execute(select(_RUN.c.id).where(_RUN.c.id == run_id).with_for_update(key_share=True))
-
-
-def withdraw_cancelled(connection: Connection, run_id: int) -> int:
-    """Cancel what is left to hand over, if the run was cancelled; the caller has its row locked.
-
-    Returns:
-        How many messages.
-    """
-    is_cancelled = exists().where(_RUN.c.id == run_id, _RUN.c.control == RunControl.CANCEL)
-    return connection.execute(
-        update(_MESSAGE)
-        .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.status == MessageStatus.PLANNED, is_cancelled)
-        .values(status=MessageStatus.CANCELLED, reason=_RUN_CANCELLED, status_at=utc_now())
-    ).rowcount
 
 
 def settle_run(connection: Connection, run_id: int) -> RunState:
@@ -368,7 +352,7 @@ def settle_run(connection: Connection, run_id: int) -> RunState:
     if owner is not None:
         error = "the process that sent it died"
     reopen_chunks(connection, _CHUNK.c.run_id == run_id)
-    withdraw_cancelled(connection, run_id)
+    withdraw_cancelled(connection, _MESSAGE.c.run_id == run_id)
     counts = count_statuses(connection, run_id)
     if counts.keys() == {MessageStatus.PLANNED} and state is RunState.PLANNED:
         return RunState.PLANNED
@@ -407,9 +391,10 @@ def count_statuses(connection: Connection, run_id: int) -> dict[MessageStatus, i
 
 def count_cancelled(connection: Connection, run_id: int) -> int:
     """How many messages of a run were cancelled with it."""
-    cancelled = (_MESSAGE.c.status == MessageStatus.CANCELLED) & (_MESSAGE.c.reason == _RUN_CANCELLED)
     return connection.execute(
-        select(func.count()).select_from(_MESSAGE).where(_MESSAGE.c.run_id == run_id, cancelled)
+        select(func.count())
+        .select_from(_MESSAGE)
+        .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.reason == RUN_CANCELLED)
     ).scalar_one()
 
 
