@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 from sqlalchemy import inspect, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from deployments.receiver.server import RunningReceiver, running_receiver
 from deployments.receiver.settings import ReceiverSettings
@@ -199,7 +200,8 @@ class Life:
         led = text("SELECT count(*) FROM campaign_run WHERE owner IS NOT NULL")
         while leader.exit_code is None:
             leader.let_go_on()
-            with self._ledger.reading() as connection:
+            # The server may be crashing.
+            with suppress(OperationalError), self._ledger.reading() as connection:
                 if connection.execute(led).scalar_one():
                     return
             time.sleep(_LOOK_SECONDS)
@@ -231,6 +233,9 @@ class Life:
         if step.cut_after_seconds and isinstance(databases, PostgresqlServer):
             self._tally.database_cuts += len(step.cut_after_seconds)
             events += [(at, partial(databases.cut_connections, self._url)) for at in step.cut_after_seconds]
+        if step.crash_after_seconds is not None and isinstance(databases, PostgresqlServer):
+            self._tally.database_cuts += 1
+            events.append((step.crash_after_seconds, databases.crash))
 
         def happen() -> None:
             while victim.exit_code is None and not victim.has_begun:

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,13 +30,13 @@ BEHIND = timedelta(minutes=10)
 """How far the providers' clocks are behind ours. Before anybody reconciles, this much time passes in the ledger:
 its instants then are those of the providers, and nobody had to wait."""
 
+_LOOK_SECONDS = 0.02
+
 
 class SandboxThatComesAndGoes:
     """A sandbox on loopback that can be away for a while: nobody listens, and what it knows it keeps."""
 
     def __init__(self) -> None:
-        import time  # noqa: PLC0415
-
         self.app = create_app(clock=Clock(now=lambda: time.time() - BEHIND.total_seconds()))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
@@ -114,6 +116,7 @@ class PostgresqlServer:
     """A server of its own, and a database for each life, copied from one that has the tables."""
 
     def __init__(self, server: Any) -> None:
+        self._server = server
         self._server_url: str = server.get_uri()
         self._numbers = count(1)
         self.engine: Engine = create_engine(
@@ -136,7 +139,7 @@ class PostgresqlServer:
 
     def cut_connections(self, url: str) -> int:
         """End every connection to a database, as an administrator or a failing network does; returns how many."""
-        database = url.rpartition("/")[2].partition("?")[0] if "?host" not in url else _database_of(url)
+        database = url.partition("?")[0].rpartition("/")[2]
         with self.engine.connect() as connection:
             return int(
                 connection.execute(
@@ -144,6 +147,15 @@ class PostgresqlServer:
                     {"name": database},
                 ).scalar_one()
             )
+
+    def crash(self) -> None:
+        """Let the server end at once, as if its machine had failed, and start again from its log."""
+        if (pid := self._server.get_pid()) is not None:
+            os.kill(pid, signal.SIGQUIT)
+            while Path(f"/proc/{pid}").exists():
+                time.sleep(_LOOK_SECONDS)
+        self._server.ensure_postgres_running()
+        self.engine.dispose()
 
     def close(self) -> None:
         """Give our own connection back."""
@@ -155,10 +167,6 @@ class PostgresqlServer:
     def _do(self, statement: str) -> None:
         with self.engine.connect() as connection:
             connection.execute(text(statement))
-
-
-def _database_of(url: str) -> str:
-    return url.partition("?")[0].rpartition("/")[2]
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class Step:
         all_die: Whoever else runs is killed when the victim ends, as in a power cut.
         down_seconds: The provider goes away so long after the victim's first point, and comes back.
         cut_after_seconds: All connections to the database are ended then.
+        crash_after_seconds: The database server ends at once then, and starts again.
     """
 
     commands: tuple[str, ...]
@@ -45,6 +46,7 @@ class Step:
     all_die: bool = False
     down_seconds: tuple[float, float] | None = None
     cut_after_seconds: tuple[float, ...] = ()
+    crash_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,9 @@ SWITCHES: dict[str, Sequence[dict[str, Any]]] = {
 ALWAYS: dict[str, dict[str, Any]] = {
     "octopush": {
         "callback_delay_seconds": 0,
+        # Whoever is called has his own troubles with the database.
+        "callback_retry": 12,
+        "callback_retry_seconds": 0.05,
         "outcomes": {
             "DELIVERED": 0.8,
             "NOT_DELIVERED": 0.1,
@@ -150,7 +155,11 @@ ALWAYS: dict[str, dict[str, Any]] = {
             "UNKNOWN_DELIVERY": 0.05,
         },
     },
-    "bird": {"delivery_step_seconds": 0, "outcomes": {"delivered": 0.8, "delivery_failed": 0.2}},
+    "bird": {
+        "delivery_step_seconds": 0,
+        "retry_seconds": 0.05,
+        "outcomes": {"delivered": 0.8, "delivery_failed": 0.2},
+    },
     "dripcel": {
         "delivery_steps": "by_time",
         "delivery_step_seconds": 0.001,
@@ -239,11 +248,17 @@ def _other_trouble(combination: Combination, dice: random.Random, senders: tuple
         "nothing": Step(senders),
         "killed": Step(senders, kill_after_seconds=dice.uniform(0, 0.8), victim=victim),
         "down": Step(senders, down_seconds=(begins, begins + dice.uniform(0.3, 1.0))),
-        "database": Step(senders, Failpoint(full, number), victim=victim)
-        if combination.database == "sqlite"
-        else Step(senders, cut_after_seconds=(dice.uniform(0, 0.3), dice.uniform(0.3, 0.8))),
     }
+    if combination.database == "sqlite":
+        troubles["database"] = Step(senders, Failpoint(full, number), victim=victim)
+    elif dice.random() < _CRASHES:
+        troubles["database"] = Step(senders, crash_after_seconds=begins)
+    else:
+        troubles["database"] = Step(senders, cut_after_seconds=(begins, begins + dice.uniform(0, 0.5)))
     return troubles[dice.choice([*troubles, "killed", "database"])]
 
+
+_CRASHES = 0.3
+"""Share of the troubles of a database server in which it ends, instead of its connections alone."""
 
 _SIGNALLED = {"terminated": Action.TERMINATE, "stalled": Action.STALL}
