@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import queue
+import signal
 import sys
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.chaos.results import Results
 _LANES = 2
 _PROGRESS_SECONDS = 30.0
 _END_SECONDS = 240.0
+_CLEANING_SECONDS = 30.0
 
 NO_SERVICES = {
     f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
@@ -65,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--prove", action="store_true", help="show that senders with known faults are found out")
     options = parser.parse_args(arguments)
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     only = frozenset(filter(None, options.only.split(",")))
     if unknown := only - {*PROVIDERS, *DATABASES, *map(str, WORKERS)}:
         parser.error(f"--only: {', '.join(sorted(unknown))}?")
@@ -127,7 +130,8 @@ def _live(orders: Orders, hands: list[list[Combination]], console: Console) -> R
     finally:
         for lane in lanes:
             lane.terminate()
-            lane.join()
+            lane.join(_CLEANING_SECONDS)
+            lane.kill()
     results.seconds = time.monotonic() - began
     results.lanes_failed = sum(lane.exitcode != 0 for lane in lanes)
     return results

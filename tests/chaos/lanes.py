@@ -1,15 +1,20 @@
 """A lane: a process in which one life is lived after the other, with a sandbox and databases of its own."""
 
 import logging
+import random
 import shutil
+import signal
+import sys
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.chaos.combinations import Combination
 from tests.chaos.command_process import IMPORTED_BEFORE
+from tests.chaos.failpoints import Point
 from tests.chaos.life import Life, Lived
 from tests.chaos.mutants import MUTANTS, Mutant
 from tests.chaos.places import Place
@@ -54,6 +59,8 @@ class LifeReport:
         points: How many points sending and reconciling has, how many of them were walked so far.
         mutant: Which fault its sender had.
         kept: Where what it left is kept.
+        passed: The points that its processes passed.
+        died_at: Those at which something was made to happen.
     """
 
     name: str
@@ -63,6 +70,8 @@ class LifeReport:
     walked: tuple[int, int, int, int] = (0, 0, 0, 0)
     mutant: str | None = None
     kept: str | None = None
+    passed: frozenset[str] = frozenset()
+    died_at: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -111,11 +120,9 @@ class Lane:
             )
         lived = self._live(plan, progress)
         if not progress.lives:
-            traces = list(lived.traces.items())
-            progress.sending = Walk(max((len(points) for name, points in traces if "send" in name), default=1))
-            progress.reconciling = Walk(
-                max((len(points) for name, points in traces if "reconcile" in name), default=1)
-            )
+            traces = lived.traces
+            progress.sending = _walk_over(combination, "send", traces)
+            progress.reconciling = _walk_over(combination, "reconcile", traces)
         progress.lives += 1
         progress.seconds += lived.tally.seconds
 
@@ -158,6 +165,8 @@ class Lane:
                 tuple(number for walk in walks for number in (walk.walked, walk.points)),  # type: ignore[arg-type]  # two and two
                 None if mutant is None else mutant.name,
                 kept,
+                frozenset(str(point) for points in lived.traces.values() for point in points),
+                frozenset(map(str, lived.hits.values())),
             )
         )
         return lived
@@ -172,9 +181,16 @@ class Lane:
         return kept
 
 
+def _walk_over(combination: Combination, command: str, traces: Mapping[str, Sequence[Point]]) -> Walk:
+    """A walk that begins elsewhere for each combination."""
+    points = max((len(passed) for name, passed in traces.items() if command in name), default=1)
+    return Walk(points, first=random.Random(f"{combination} {command}").randrange(max(1, points)))  # noqa: S311
+
+
 def run_lane(orders: Orders, combinations: list[Combination], number: int, reports: "Queue[LifeReport]") -> None:
     """The process of a lane."""
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers that it started end with it
     try:
         get_ready(orders.prefect_url, orders.prefect_home, imported_before=IMPORTED_BEFORE)
         with Place() as place:

@@ -4,13 +4,13 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from math import gcd
 from typing import Any
 
 from tests.chaos.combinations import Combination
 from tests.chaos.failpoints import Action, Failpoint, Moment, Point
 
-_STRIDE = 7
-"""Points next to each other are of one kind, mostly: so all kinds come soon."""
+_GOLDEN = 0.618
 
 _ALL_DIE = 0.3
 """Share of the deaths in which all that run die: the machine, not the process."""
@@ -108,22 +108,30 @@ def _step_of(step: dict[str, Any]) -> Step:
 
 @dataclass(slots=True)
 class Walk:
-    """Walks over the points of one kind of process, all of them in turn.
+    """Walks over the points of one kind of process, all of them in turn, with large steps: so all kinds come soon.
 
     Attributes:
         points: How many there are.
+        first: Where it begins, from 0.
         walked: How many it has been at.
     """
 
     points: int
+    first: int = 0
     walked: int = 0
 
     def step(self) -> int:
         """The number of the next point."""
-        order = [number for first in range(_STRIDE) for number in range(1 + first, self.points + 1, _STRIDE)]
-        number = order[self.walked % len(order)] if order else 1
+        number = (self.first + self.walked * self._stride()) % max(1, self.points) + 1
         self.walked += 1
         return number
+
+    def _stride(self) -> int:
+        """About the golden section: wherever the walk ends, no large part was left out."""
+        stride = max(1, round(self.points * _GOLDEN))
+        while gcd(stride, self.points) > 1:
+            stride += 1
+        return stride
 
 
 SWITCHES: dict[str, Sequence[dict[str, Any]]] = {

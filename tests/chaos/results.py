@@ -41,6 +41,9 @@ class Results:
     Attributes:
         tallies: By combination.
         failures: Sentences about lives that went wrong.
+        walked: By combination: points of sending that were walked, and that there are; the same of reconciling.
+        passed: Places before or after commits and requests that any process came by.
+        died_at: Those at which something was made to happen.
         found_out: By fault: lives until it was found out, and what it led to.
         lanes_failed: Lanes that did not end well, which is a fault of the suite.
     """
@@ -49,6 +52,8 @@ class Results:
     proves: bool = False
     tallies: defaultdict[Combination, Tally] = field(default_factory=lambda: defaultdict(Tally))
     walked: dict[Combination, tuple[int, int, int, int]] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
+    died_at: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
     found_out: dict[tuple[Combination, str], list[str]] = field(default_factory=dict)
     lanes_failed: int = 0
@@ -62,6 +67,8 @@ class Results:
             return
         self.tallies[report.combination] += report.tally
         self.walked[report.combination] = report.walked
+        self.passed |= report.passed
+        self.died_at |= report.died_at
         missed = report.tally.goals_missed(can_settle_all=report.combination.can_settle_all)
         if report.trouble or missed:
             why = "; ".join(report.trouble) or ", ".join(missed)
@@ -125,6 +132,12 @@ class Results:
                 f"{combination}: {sent} of {of_sending} points of sending walked, "
                 f"{reconciled} of {of_reconciling} of reconciling."
             )
+        if self.passed:
+            never = ", ".join(sorted(self.passed - self.died_at)) or "none"
+            said.append(
+                f"Of {len(self.passed)} places before or after a commit or a request, something happened at "
+                f"{len(self.died_at)}; not at: {never}."
+            )
         for (combination, mutant), told in sorted(self.found_out.items()):
             what = f"found out by life {len(told)}: {told[-1]}" if told[-1] else "NOT FOUND OUT"
             said.append(f"{combination}: {mutant}: {what}")
@@ -141,5 +154,7 @@ class Results:
             "seconds": round(self.seconds),
             "combinations": {title: asdict(tally) | {"kills": tally.kills} for title, tally in self.rows()},
             "failures": self.failures,
+            "places": sorted(self.passed),
+            "places_without_an_accident": sorted(self.passed - self.died_at),
         }
         path.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
