@@ -15,6 +15,12 @@ _GOLDEN = 0.618
 _ALL_DIE = 0.3
 """Share of the deaths in which all that run die: the machine, not the process."""
 
+_HELPER_DIES = 0.4
+"""Share of the first deaths that may be another process's than the leader's, whose points the walk is over."""
+
+_POINTS_OF_HELPER = 16
+"""That a process surely passes which gets a chunk or two."""
+
 _ALL_START = 0.15
 """Share of the lives of several workers in which the same command is started by all of them at once."""
 
@@ -197,17 +203,19 @@ def draw_plan(combination: Combination, seed: int, number: int, sending: Walk, r
     senders = _senders(combination)
     if combination.workers > 1 and dice.random() < _ALL_START:
         senders = ("send",) * combination.workers
+    victim = dice.randrange(len(senders)) if dice.random() < _HELPER_DIES else 0
+    at = sending.step() if victim == 0 else dice.randint(1, _POINTS_OF_HELPER)
     steps = [
         Step(
             senders,
-            Failpoint(_how_it_dies(combination, dice), sending.step()),
-            victim=dice.randrange(len(senders)),
+            Failpoint(_how_it_dies(combination, dice), at),
+            victim=victim,
             all_die=dice.random() < _ALL_DIE,
         ),
-        _again(combination, dice, senders, sending.points),
+        _again(combination, dice, senders, sending.points // 2),
         _other_trouble(combination, dice, senders),
         Step(("reconcile",), Failpoint(_how_it_dies(combination, dice), reconciling.step())),
-        _again(combination, dice, senders, sending.points // 2),
+        _again(combination, dice, senders, sending.points // 3),
         _again(combination, dice, ("reconcile",), reconciling.points),
     ]
     if dice.random() < 0.3:
@@ -242,8 +250,10 @@ def _how_it_dies(combination: Combination, dice: random.Random) -> Action:
 
 def _again(combination: Combination, dice: random.Random, commands: tuple[str, ...], points: int) -> Step:
     """A death somewhere: what was begun before makes other things happen at the same points."""
-    at = Failpoint(_how_it_dies(combination, dice), dice.randint(1, max(1, points)))
-    return Step(commands, at, victim=dice.randrange(len(commands)), all_die=dice.random() < _ALL_DIE)
+    victim = dice.randrange(len(commands))
+    most = points if victim == 0 else _POINTS_OF_HELPER
+    at = Failpoint(_how_it_dies(combination, dice), dice.randint(1, max(1, most)))
+    return Step(commands, at, victim=victim, all_die=dice.random() < _ALL_DIE)
 
 
 def _other_trouble(combination: Combination, dice: random.Random, senders: tuple[str, ...]) -> Step:
