@@ -29,7 +29,7 @@ from tasks.run_control import is_cancelled
 from tasks.stopping import stopping_on_sigterm
 from tasks.store import runs
 from tasks.store.account import RunAccount
-from tasks.store.session import LedgerError
+from tasks.store.session import Ledger, LedgerError
 
 NOT_WELL = (MessageStatus.FAILED, MessageStatus.REJECTED, MessageStatus.UNKNOWN, MessageStatus.PLANNED)
 """Statuses that make a run `PartlySent` instead of `Completed`."""
@@ -138,7 +138,20 @@ def _check_approval(approved: str | None, digest: str) -> None:
         )
 
 
+def _check_portion(run: runs.RunRecord, portion: Portion) -> None:
+    if portion.addresses is None:
+        return
+    with Ledger() as ledger, ledger.reading() as connection:
+        found = runs.find_addresses(connection, run.id, portion.addresses)
+    if missing := len(portion.addresses - found):
+        raise CampaignError(
+            "only",
+            [f"{missing} of {len(portion.addresses)} addresses have no message in {run.key}; nothing was sent now"],
+        )
+
+
 def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccount:
+    _check_portion(run, portion)
     try:
         stopped, cancelled, handed_over_before = _lead(run, workers, portion)
     except runs.RunBusy as busy:

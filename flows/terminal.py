@@ -34,6 +34,7 @@ from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
 from tasks.report import STATUS_MEANINGS, count_run, describe_content, say_if_planned, say_what_was_done
 from tasks.resume import CampaignChanged
+from tasks.run_control import is_cancelled
 from tasks.stopping import allow_sending, request_stop
 from tasks.store import runs
 from tasks.store.account import RunAccount
@@ -255,6 +256,12 @@ def look_at(campaign: Campaign, console: Console, chunk_size: int) -> Plan:
     return cast("Plan", plan)
 
 
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+    return int(text)
+
+
 def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.send_campaign`."""
     parser = argparse.ArgumentParser(
@@ -270,15 +277,21 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--yes", action="store_true", help="do not ask to confirm a large marketing campaign")
     parser.add_argument(
         "--chunk-size",
-        type=int,
+        type=_at_least_one,
         default=DEFAULT_CHUNK_SIZE,
         metavar="N",
         help="messages per task run (%(default)s)",
     )
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes that hand chunks over at once (%(default)s)"
+        "--workers",
+        type=_at_least_one,
+        default=1,
+        metavar="N",
+        help="processes that hand chunks over at once (%(default)s)",
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="hand over at most N messages now, the rest later")
+    parser.add_argument(
+        "--limit", type=_at_least_one, metavar="N", help="hand over at most N messages now, the rest later"
+    )
     parser.add_argument(
         "--only",
         action="append",
@@ -322,7 +335,11 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
                 )
             except CancelledRun as cancelled:
                 run = find_run(campaign.name, campaign.run_key)
-                raise RunStopped(str(cancelled), count_run(run.id)) from None
+                if not is_cancelled(run.id):
+                    raise RunStopped(str(cancelled), count_run(run.id)) from None
+                show_account(count_run(run.id), console)
+                console.print("[bold red]Cancelled.[/] What was not handed over never will be.")
+                return ExitCode.STOPPED
         if isinstance(result, Plan):
             show_plan(result, console)
             return ExitCode.DONE

@@ -175,7 +175,8 @@ def hand_over_free_chunks(run_id: int, owner: str, portion: Portion | None = Non
                 return stop.message
             chunk_id = _take(ledger, run_id, owner, tried, portion.addresses)
             if chunk_id is None:
-                return None
+                with ledger.reading() as connection:
+                    return runs.read_standing(connection, run_id).held_back
             tried.add(chunk_id)  # once in a turn: what is left of it then is left for the next one
             try:
                 report = patient_task(run_id, chunk_id, owner, portion)

@@ -160,6 +160,9 @@ def erase_people(addresses: Sequence[SecretStr], *, keep_suppressed: bool = True
         everything: set[str] = set()
         run_ids: set[int] = set()
         for address in given:
+            # Before, and apart: once a commit whose answer was lost has erased him, nothing leads to his others.
+            everything |= _find_person(ledger, address).addresses
+        for address in given:
             person, counts, concerned = _erase_person(ledger, address, keep_suppressed=keep_suppressed)
             everything |= person.addresses
             run_ids |= concerned
@@ -180,6 +183,12 @@ def _distinct(addresses: Iterable[SecretStr]) -> list[str]:
 def _begin(ledger: Ledger, people: int, *, keep_suppressed: bool) -> None:
     with ledger.writing() as connection:
         erasure.begin_erasure(connection, people, keep_suppressed=keep_suppressed)
+
+
+@again_while_busy
+def _find_person(ledger: Ledger, address: str) -> Person:
+    with ledger.reading() as connection:
+        return erasure.find_person(connection, address)
 
 
 @again_while_busy

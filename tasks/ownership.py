@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from tasks.stopping import is_stop_requested
 from tasks.store import chunks, leases, runs
 from tasks.store.session import Ledger
 from tasks.store.tables import RunState
@@ -164,7 +165,11 @@ def _keep(ledger: Ledger, tenure: _Tenure, given_back: threading.Event) -> None:
             return
         try:
             with ledger.reading() as connection:
-                tenure.told = tenure.judge(runs.read_standing(connection, tenure.run_id), tenure.owner)
+                standing = runs.read_standing(connection, tenure.run_id)
+            tenure.told = tenure.judge(standing, tenure.owner)
+            if is_stop_requested() and standing.state is RunState.SENDING:
+                with ledger.writing() as connection:  # only a leader's word counts; who helps stops now, too
+                    runs.stop_run(connection, tenure.run_id, tenure.owner)
             if before - tenure.renewed_at >= _HEARTBEAT_SECONDS:
                 with ledger.writing() as connection:
                     leases.renew(connection, tenure.run_id, tenure.owner)

@@ -21,6 +21,7 @@ from tasks.store.tables import (
     utc_now,
 )
 from tasks.store.texts import storable
+from tasks.store.withdrawals import withdraw_cancelled
 
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
@@ -185,6 +186,25 @@ def _settle_chunks(connection: Connection, chunk_ids: Sequence[int]) -> int:
     if unknown:
         _recount_handled(connection, chunk_ids)
     return int(unknown)
+
+
+def cancel_rest(connection: Connection, run_id: int) -> int:
+    """Cancel what is left to hand over of a run, if it was cancelled; its chunks are done then.
+
+    Returns:
+        How many messages.
+    """
+    of_run = select(_CHUNK.c.id).where(_CHUNK.c.run_id == run_id).order_by(_CHUNK.c.id)
+    locked = list(connection.execute(of_run.with_for_update(key_share=True)).scalars())
+    cancelled = withdraw_cancelled(connection, _MESSAGE.c.run_id == run_id)
+    if cancelled:
+        _recount_handled(connection, locked)
+        connection.execute(
+            update(_CHUNK)
+            .where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED)
+            .values(state=ChunkState.DONE)
+        )
+    return cancelled
 
 
 def reopen_chunks(connection: Connection, which: ColumnElement[bool]) -> None:

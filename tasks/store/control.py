@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from tasks.messaging.statuses import MessageStatus
 from tasks.store import leases, runs
-from tasks.store.tables import CampaignRun, Message, RunControl, RunState
-from tasks.store.withdrawals import withdraw_cancelled
+from tasks.store.chunks import cancel_rest
+from tasks.store.tables import CampaignRun, RunControl, RunState
 
 _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
-_MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
 
 FLOW_RUN = "Prefect flow run "
 """Beginning of who paused a run, where it was Prefect's Pause."""
@@ -41,7 +41,7 @@ def cancel_run(connection: Connection, run_id: int, *, by: str) -> int:
         ControlRefused: Nothing of it is left to hand over.
     """
     _decide(connection, run_id, RunControl.CANCEL, by)
-    return withdraw_cancelled(connection, _MESSAGE.c.run_id == run_id)
+    return cancel_rest(connection, run_id)
 
 
 def resume_run(connection: Connection, run_id: int, *, by: str | None = None) -> bool:
@@ -81,7 +81,11 @@ def _decide(connection: Connection, run_id: int, control: RunControl, by: str) -
     if current is control and not outranks:
         return
     state = connection.execute(select(_RUN.c.state).where(_RUN.c.id == run_id)).scalar_one()
-    if state in {RunState.HANDED_OVER, RunState.FINISHED}:
+    # What is unknown may turn out never to have arrived, and be handed over again.
+    is_over = state is RunState.HANDED_OVER and not runs.count_statuses(connection, run_id).get(
+        MessageStatus.UNKNOWN
+    )
+    if is_over or state is RunState.FINISHED:
         raise ControlRefused(f"{key} is {state.value.replace('_', ' ')}: nothing of it is left to hand over")
     connection.execute(
         update(_RUN)

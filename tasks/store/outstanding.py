@@ -275,13 +275,6 @@ def plan_again(connection: Connection, run_id: int, messages: Mapping[int, int] 
         them, but there is nobody left that they could go to: what provably never arrived is cancelled, and what an
         operator gives up searching for is closed.
     """
-    closed = 0
-    if messages is None:
-        closed = connection.execute(
-            update(_MESSAGE)
-            .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.status == MessageStatus.UNKNOWN, NAMES_NOBODY)
-            .values(status=MessageStatus.UNCONFIRMED, reason="closed_by_operator", status_at=utc_now())
-        ).rowcount
     planned = {"status": MessageStatus.PLANNED, "reason": reason, "request_id": None, "status_at": utc_now()}
     lost = _MESSAGE.c.status == MessageStatus.UNKNOWN
     if messages is None:
@@ -294,6 +287,14 @@ def plan_again(connection: Connection, run_id: int, messages: Mapping[int, int] 
         in_chunks = _CHUNK.c.id.in_(select(_MESSAGE.c.chunk_id).where(_MESSAGE.c.id.in_(list(messages))))
     # Chunks before messages, and each in the order of their ids, as everybody locks them.
     connection.execute(select(_CHUNK.c.id).where(in_chunks).order_by(_CHUNK.c.id).with_for_update(key_share=True))
+    closed = 0
+    if messages is None:
+        nobodys = (_MESSAGE.c.run_id == run_id) & lost & NAMES_NOBODY
+        closed = connection.execute(
+            update(_MESSAGE)
+            .where(_MESSAGE.c.id.in_(_locked(nobodys)), lost)
+            .values(status=MessageStatus.UNCONFIRMED, reason="closed_by_operator", status_at=utc_now())
+        ).rowcount
     by_chunk: dict[int, int] = {}
     statement = update(_MESSAGE).where(lost, *whose).values(**planned).returning(_MESSAGE.c.chunk_id)
     for parameter in parameters:

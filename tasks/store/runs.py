@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store import leases
 from tasks.store.bulk import insert_rows
-from tasks.store.chunks import chunks_at_work, reopen_chunks, settle_abandoned
+from tasks.store.chunks import cancel_rest, chunks_at_work, reopen_chunks, settle_abandoned
 from tasks.store.session import LedgerError
 from tasks.store.tables import (
     CampaignRun,
@@ -25,7 +25,7 @@ from tasks.store.tables import (
     RunState,
     utc_now,
 )
-from tasks.store.withdrawals import RUN_CANCELLED, withdraw_cancelled
+from tasks.store.withdrawals import RUN_CANCELLED
 
 _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # the same
@@ -318,7 +318,7 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
         `stopped` while messages are left to hand over, `finished` when all are final, else `handed_over`.
     """
     lock_run(connection, run_id)
-    withdraw_cancelled(connection, _MESSAGE.c.run_id == run_id)
+    cancel_rest(connection, run_id)
     state = _state_of(count_statuses(connection, run_id))
     connection.execute(
         update(_RUN)
@@ -352,9 +352,10 @@ def settle_run(connection: Connection, run_id: int) -> RunState:
     if owner is not None:
         error = "the process that sent it died"
     reopen_chunks(connection, _CHUNK.c.run_id == run_id)
-    withdraw_cancelled(connection, _MESSAGE.c.run_id == run_id)
+    cancel_rest(connection, run_id)
     counts = count_statuses(connection, run_id)
-    if counts.keys() == {MessageStatus.PLANNED} and state is RunState.PLANNED:
+    untouched = {MessageStatus.PLANNED, MessageStatus.CANCELLED}  # these were withdrawn before anything was sent
+    if state is RunState.PLANNED and MessageStatus.PLANNED in counts and counts.keys() <= untouched:
         return RunState.PLANNED
     new = _state_of(counts)
     if (new, owner) != (state, None):
@@ -387,6 +388,12 @@ def count_statuses(connection: Connection, run_id: int) -> dict[MessageStatus, i
         select(_MESSAGE.c.status, func.count()).where(_MESSAGE.c.run_id == run_id).group_by(_MESSAGE.c.status)
     )
     return {status: count for status, count in counted}  # noqa: C416  # rows are not pairs to dict()
+
+
+def find_addresses(connection: Connection, run_id: int, addresses: Collection[str]) -> set[str]:
+    """Those of these addresses that have a message in a run."""
+    wanted = select(_MESSAGE.c.address).where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.address.in_(addresses))
+    return set(connection.execute(wanted).scalars())
 
 
 def count_cancelled(connection: Connection, run_id: int) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, exists, literal, update
+from sqlalchemy import ColumnElement, Connection, case, exists, literal, select, update
 
 from tasks.messaging.statuses import MessageStatus
 from tasks.store.tables import CampaignRun, Message, RunControl, utc_now
@@ -33,12 +33,17 @@ def withdrawn_status() -> ColumnElement[Any]:
 def withdraw_cancelled(connection: Connection, which: ColumnElement[bool]) -> int:
     """Cancel those of these messages that are left to hand over and whose run was cancelled.
 
+    The caller has their chunks locked.
+
     Returns:
         How many messages.
     """
     is_cancelled = exists().where(_RUN.c.id == _MESSAGE.c.run_id, _RUN.c.control == RunControl.CANCEL)
+    is_left = which & (_MESSAGE.c.status == MessageStatus.PLANNED)
+    # By their ids: an UPDATE takes rows in whatever order it finds them in.
+    locked = select(_MESSAGE.c.id).where(is_left, is_cancelled).order_by(_MESSAGE.c.id)
     return connection.execute(
         update(_MESSAGE)
-        .where(which, _MESSAGE.c.status == MessageStatus.PLANNED, is_cancelled)
+        .where(_MESSAGE.c.id.in_(locked.with_for_update(key_share=True, of=_MESSAGE)), is_left)
         .values(status=withdrawn_status(), reason=RUN_CANCELLED, status_at=utc_now())
     ).rowcount
