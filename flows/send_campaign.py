@@ -146,7 +146,7 @@ def _check_portion(run: runs.RunRecord, portion: Portion) -> None:
     if missing := len(portion.addresses - found):
         raise CampaignError(
             "only",
-            [f"{missing} of {len(portion.addresses)} addresses have no message in {run.key}; nothing was sent now"],
+            [f"{missing} of {len(portion.addresses)} addresses have no message in {run.key}; nothing was sent"],
         )
 
 

@@ -19,6 +19,7 @@ from tasks.messaging.statuses import HANDED_OVER_STATUSES, Channel, MessageStatu
 from tasks.store.chunks import count_handled, hold_chunk, is_due, may_claim, reopen_chunks
 from tasks.store.consent import record_consent
 from tasks.store.hashed_suppressions import cancel_erased, withdraw_erased
+from tasks.store.leases import now_of
 from tasks.store.registry import suppression_applies
 from tasks.store.tables import (
     CampaignRun,
@@ -186,7 +187,8 @@ def claim_messages(
         return Claim(is_ours=False)
     if not may_claim(connection, chunk_id):
         return Claim(is_held_back=True)
-    now = utc_now()
+    # The database's clock: a look-up elsewhere must not take a request that has just left for an old one.
+    now = now_of(connection)
     ours = _MESSAGE.c.id.in_(message_ids) & (_MESSAGE.c.status == MessageStatus.PLANNED)
     connection.execute(select(_MESSAGE.c.id).where(ours).order_by(_MESSAGE.c.id).with_for_update(key_share=True))
     withdrawn = withdraw_erased(connection, message_ids, channel=channel, purpose=purpose)

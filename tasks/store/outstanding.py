@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, not_,
 from tasks.messaging.reports import HandedOver
 from tasks.messaging.statuses import MessageStatus
 from tasks.store.hashed_suppressions import NAMES_NOBODY, cancel_erased
+from tasks.store.leases import now_of
 from tasks.store.row_sets import as_table
 from tasks.store.tables import (
     CampaignRun,
@@ -71,7 +72,7 @@ def claim_questions(
         longest_pause: Until the next question about the same message.
         limit: At most so many.
     """
-    now = utc_now()
+    now = now_of(connection)
     rows = connection.execute(
         select(
             _MESSAGE.c.id,
