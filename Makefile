@@ -1,7 +1,7 @@
 # Needs Python 3.11+ and make; everything else goes into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test explore fuzz coverage lint format lock bench chaos clean
+.PHONY: help demo test thorough explore fuzz coverage lint format lock bench chaos clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -23,6 +23,9 @@ demo: .venv/installed ## Send a sample campaign through each provider's sandbox 
 
 test: .venv/installed lint ## Lint, type-check and run the tests
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+
+thorough: .venv/installed lint ## All tests, also the long ones
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal -m "long or not long"
 
 explore: .venv/installed ## Look for new failures: the property tests with random examples, many of them
 	@$(BIN)/python -m pytest --hypothesis-profile=explore tests/contacts tests/messaging tests/datasets

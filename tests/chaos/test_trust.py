@@ -97,6 +97,7 @@ def test_what_a_receipt_rejected_was_received_all_the_same(judged):
         for mutant, died_at in zip(MUTANTS, (None, ANSWERED, CLAIMED), strict=True)
     ],
 )
+@pytest.mark.long
 def test_a_sender_with_a_fault_is_found_out(live, mutant, died_at):
     """Two of the faults show only where a process dies at the right point."""
     death = Failpoint(Action.KILL, point=died_at) if died_at else None

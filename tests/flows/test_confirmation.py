@@ -103,6 +103,7 @@ def test_the_number_of_messages_is_typed_before_anything_is_written(sandbox, cam
     assert sandbox.received("bird").total() == 0
 
 
+@pytest.mark.long
 def test_what_was_shown_and_confirmed_is_sent(sandbox, campaign_file):
     confirming = Terminal([campaign_file()])
     confirming.wait_for(QUESTION)
@@ -111,6 +112,7 @@ def test_what_was_shown_and_confirmed_is_sent(sandbox, campaign_file):
     assert sandbox.received("bird").total() == 5
 
 
+@pytest.mark.long
 def test_nobody_is_asked_where_there_is_no_terminal(sandbox, campaign_file, capsys):
     assert main_send_campaign([campaign_file()]) == 0
     assert "Type" not in capsys.readouterr().out

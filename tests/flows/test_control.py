@@ -140,6 +140,7 @@ def test_a_flow_run_that_is_cancelled_in_prefect_ends_and_the_same_campaign_goes
     assert compare_with(sandbox, ledger, "bird").times == {ACCEPTED: PEOPLE}
 
 
+@pytest.mark.long
 def test_a_campaign_that_is_paused_sends_nothing_whoever_tries_until_it_is_resumed(
     sandbox, job, ledger, some_were_received
 ):
@@ -162,6 +163,7 @@ def test_a_campaign_that_is_paused_sends_nothing_whoever_tries_until_it_is_resum
     assert compare_with(sandbox, ledger, "bird").times == {ACCEPTED: PEOPLE}
 
 
+@pytest.mark.long
 def test_what_a_cancelled_campaign_had_left_is_never_handed_over(sandbox, job, ledger, some_were_received):
     def cancel() -> None:
         some_were_received()

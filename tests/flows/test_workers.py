@@ -44,7 +44,9 @@ def taken_by(ledger):
     return count_chunks
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "database_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.long)], indirect=True
+)
 def test_who_helps_may_die_and_who_leads_takes_up_what_he_left(sandbox, campaign_file, start, ledger, taken_by):
     path = campaign_file("bird", people=PEOPLE, latency_seconds=SLOWLY_SECONDS)
     with start(path, "--chunk-size", "50") as leader:
@@ -82,6 +84,7 @@ def test_who_helps_stops_when_who_leads_dies_and_the_same_command_goes_on(
     assert times.keys() <= {(MessageStatus.ACCEPTED, 1), (MessageStatus.UNKNOWN, 0), (MessageStatus.UNKNOWN, 1)}
 
 
+@pytest.mark.long
 def test_a_campaign_with_several_workers_reaches_everybody_once(sandbox, campaign, ledger):
     sandbox.switch(bird={"faults": {"latency_seconds": 0.2}})
     account = send_campaign(campaign("bird", 900), workers=2, chunk_size=30)

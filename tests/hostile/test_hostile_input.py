@@ -61,6 +61,7 @@ def test_no_callback_holds_the_others_back(confined):
     assert confined.attempt("callbacks", "1", input_bytes=1 << 20, slack=SLACK).what.endswith("events")
 
 
+@pytest.mark.long
 def test_mutated_files_are_read_or_refused(confined, tmp_path):
     some = (case for case, _ in zip(mutations(tmp_path, random.Random(5)), range(60), strict=False))  # noqa: S311  # it has to repeat itself
     assert _not_dealt_with(confined, some) == []
