@@ -31,6 +31,9 @@ DEPLOYMENT = "hand-over-chunks/hand-over-chunks"
 """Flow and deployment that a deployed `send_campaign` runs on its work pool, once for each further worker."""
 
 
+_LONGEST_WAIT_SECONDS = 120.0
+
+
 @flow(name="hand-over-chunks", flow_run_name="help with {campaign} {run_key}", persist_result=False)
 def hand_over_chunks(campaign: str, run_key: str | None = None) -> str | None:
     """Help to send a run: take chunks that nobody works on, until none is left.
@@ -83,8 +86,12 @@ def helpers(run: RunRecord, count: int) -> Iterator[None]:
     try:
         yield
     finally:
-        for process in processes:
-            process.join()
+        for (
+            process
+        ) in processes:  # they stop when the run is given back, after the requests that they have in flight
+            process.join(_LONGEST_WAIT_SECONDS)
+            if process.is_alive():
+                process.terminate()
 
 
 def _start_on_work_pool(parameters: dict[str, str], count: int) -> bool:

@@ -11,8 +11,8 @@ from tasks.concealment import concealed_errors
 from tasks.identity import identity_of
 from tasks.messaging.statuses import MessageStatus
 from tasks.providers.registry import load_provider
-from tasks.reconcile import again_while_busy
 from tasks.store import control, outstanding, runs
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RunState, utc_now
 from tasks.store.withdrawals import RESEND_DECIDED

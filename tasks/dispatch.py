@@ -16,9 +16,10 @@ from tasks.patience import read_patience
 from tasks.providers.errors import ConfigurationError
 from tasks.requests import shape_requests
 from tasks.running import run_to_end
-from tasks.sender import ChunkReport, ChunkSender, again_while_away
+from tasks.sender import ChunkReport, ChunkSender
 from tasks.stopping import is_stop_requested
 from tasks.store import chunks, outbox, runs
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger, LedgerError
 
 _LOOK_SECONDS = 0.3
@@ -111,7 +112,7 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str, portion: Portion | N
     return report
 
 
-@again_while_away
+@again_while_busy
 def _release(ledger: Ledger, chunk_id: int, owner: str, error: str | None) -> None:
     with ledger.writing() as connection:
         chunks.release_chunk(connection, chunk_id, owner, error=error)
@@ -138,13 +139,19 @@ def lead_sending(run_id: int, owner: str, portion: Portion | None = None) -> str
         while True:
             if stopped := hand_over_free_chunks(run_id, owner, portion):
                 return stopped
-            with ledger.writing() as connection:
-                chunks.settle_abandoned(connection, run_id)
-                at_work = set(chunks.chunks_at_work(connection, run_id).values()) - {owner}
-                held_back = runs.read_standing(connection, run_id).held_back
-            if held_back or not at_work or not (portion is None or portion.is_everything):
+            are_others_at_work, held_back = _look_after_others(ledger, run_id, owner)
+            if held_back or not are_others_at_work or not (portion is None or portion.is_everything):
                 return held_back
             time.sleep(_LOOK_SECONDS)
+
+
+@again_while_busy
+def _look_after_others(ledger: Ledger, run_id: int, owner: str) -> tuple[bool, str | None]:
+    """Free what those left who died; whether others are at work, and why the run must not go on."""
+    with ledger.writing() as connection:
+        chunks.settle_abandoned(connection, run_id)
+        others = set(chunks.chunks_at_work(connection, run_id).values()) - {owner}
+        return bool(others), runs.read_standing(connection, run_id).held_back
 
 
 def hand_over_free_chunks(run_id: int, owner: str, portion: Portion | None = None) -> str | None:
@@ -191,7 +198,7 @@ def hand_over_free_chunks(run_id: int, owner: str, portion: Portion | None = Non
     return None
 
 
-@again_while_away
+@again_while_busy
 def _take(
     ledger: Ledger, run_id: int, owner: str, tried: Collection[int], addresses: Collection[str] | None
 ) -> int | None:

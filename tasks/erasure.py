@@ -23,11 +23,11 @@ from tasks.contacts.spellings import Spellings
 from tasks.datasets.readers import DatasetError
 from tasks.judge import read_suppressed_addresses
 from tasks.messaging.statuses import Channel, MessageStatus
-from tasks.reconcile import again_while_busy
 from tasks.report import report_directory, write_report
 from tasks.store import erasure, runs
 from tasks.store.erasure import Person
 from tasks.store.mentions import MENTIONS, Page, Texts, rewrite_page
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 
 

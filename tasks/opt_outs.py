@@ -18,9 +18,10 @@ from tasks.pacing import limit_name
 from tasks.providers.errors import ConfigurationError, ProviderError
 from tasks.providers.reader import ProviderReader
 from tasks.providers.registry import PROVIDER_NAMES, load_reader
-from tasks.reconcile import Findings, again_while_busy
+from tasks.reconcile import Findings
 from tasks.running import run_to_end
 from tasks.store import consent, sync_points
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.stopping import is_stop_requested
 from tasks.store import chunks, leases, runs
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RunState
 
@@ -91,13 +92,7 @@ def owned_run(run_id: int, *, alone: bool = False) -> Iterator[Ownership]:
     ownership = Ownership(leases.process_name())
     with Ledger() as ledger:
         before = _uptime()
-        with ledger.writing() as connection:
-            runs.acquire_run(connection, run_id, ownership.owner)
-            ownership.abandoned = chunks.settle_abandoned(connection, run_id)
-            counts = runs.count_statuses(connection, run_id)
-            ownership.handed_over_before = sum(n for status, n in counts.items() if status.is_handed_over)
-            if alone:
-                runs.stop_run(connection, run_id, ownership.owner)
+        _acquire(ledger, run_id, ownership, alone=alone)
         try:
             if alone:
                 _wait_for_helpers(ledger, run_id, ownership.owner)
@@ -108,21 +103,45 @@ def owned_run(run_id: int, *, alone: bool = False) -> Iterator[Ownership]:
             raise
         finally:
             _wait_for_helpers(ledger, run_id, ownership.owner)
-            with ledger.writing() as connection:
-                chunks.settle_abandoned(connection, run_id)
-                runs.release_run(connection, run_id, ownership.owner, error=ownership.error)
+            _release(ledger, run_id, ownership)
+
+
+@again_while_busy
+def _acquire(ledger: Ledger, run_id: int, ownership: Ownership, *, alone: bool) -> None:
+    with ledger.writing() as connection:
+        runs.acquire_run(connection, run_id, ownership.owner)
+        ownership.abandoned = chunks.settle_abandoned(connection, run_id)
+        counts = runs.count_statuses(connection, run_id)
+        ownership.handed_over_before = sum(n for status, n in counts.items() if status.is_handed_over)
+        if alone:
+            runs.stop_run(connection, run_id, ownership.owner)
+
+
+@again_while_busy
+def _release(ledger: Ledger, run_id: int, ownership: Ownership) -> None:
+    with ledger.writing() as connection:
+        chunks.settle_abandoned(connection, run_id)
+        runs.release_run(connection, run_id, ownership.owner, error=ownership.error)
 
 
 def _wait_for_helpers(ledger: Ledger, run_id: int, owner: str) -> None:
     """Let the processes that help stop, and give them time to record what they have in flight."""
+    _stop(ledger, run_id, owner)
+    give_up_at = time.monotonic() + _LONGEST_WAIT_FOR_HELPERS_SECONDS
+    while time.monotonic() < give_up_at and _has_helpers(ledger, run_id, owner):
+        time.sleep(_LOOK_SECONDS / 4)
+
+
+@again_while_busy
+def _stop(ledger: Ledger, run_id: int, owner: str) -> None:
     with ledger.writing() as connection:
         runs.stop_run(connection, run_id, owner)
-    give_up_at = time.monotonic() + _LONGEST_WAIT_FOR_HELPERS_SECONDS
-    while time.monotonic() < give_up_at:
-        with ledger.reading() as connection:
-            if not set(chunks.chunks_at_work(connection, run_id).values()) - {owner}:
-                return
-        time.sleep(_LOOK_SECONDS / 4)
+
+
+@again_while_busy
+def _has_helpers(ledger: Ledger, run_id: int, owner: str) -> bool:
+    with ledger.reading() as connection:
+        return bool(set(chunks.chunks_at_work(connection, run_id).values()) - {owner})
 
 
 @contextmanager

@@ -18,10 +18,11 @@ from tasks.providers.errors import ConfigurationError, ProviderError
 from tasks.providers.reader import ProviderReader
 from tasks.providers.registry import load_reader
 from tasks.providers.reports import Finding, Verdict
-from tasks.reconcile import Findings, again_while_busy
+from tasks.reconcile import Findings
 from tasks.running import run_to_end
 from tasks.store import outstanding, runs
 from tasks.store.outstanding import OpenMessage
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 

@@ -10,7 +10,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from tasks.absorb import Absorbed, absorb
 from tasks.concealment import concealed_errors
@@ -20,6 +19,7 @@ from tasks.providers.registry import load_callbacks
 from tasks.providers.reports import UnreadableEvent
 from tasks.store import inbox, outstanding
 from tasks.store.hashed_suppressions import empty_late_events
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 
@@ -33,14 +33,6 @@ EVENT_PATIENCE = timedelta(days=7)
 """How long an event that fits no message is kept waiting for one."""
 
 _TICKETS_KNOWN_FOR = timedelta(days=8)
-
-again_while_busy = retry(
-    # Another transaction was in the way, or the database is away for a moment. Nothing of this one was kept.
-    retry=retry_if_exception_type(OperationalError),
-    wait=wait_random_exponential(multiplier=0.2, max=5),
-    stop=stop_after_delay(120),
-    reraise=True,
-)
 
 
 @dataclass(slots=True)

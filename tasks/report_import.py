@@ -13,7 +13,8 @@ from tasks.datasets.readers import ContactFile, DatasetError, open_contacts
 from tasks.messaging.reports import StatusReport
 from tasks.providers.reader import UnreadableReport
 from tasks.providers.registry import PROVIDER_NAMES, load_reader
-from tasks.reconcile import Findings, again_while_busy
+from tasks.reconcile import Findings
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from tasks.concealment import concealed_errors
 from tasks.corrections import empty_corrections
 from tasks.providers.errors import ConfigurationError
-from tasks.reconcile import again_while_busy
 from tasks.report import report_directory, write_report
 from tasks.store import retention, runs
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 

@@ -11,8 +11,8 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.concealment import concealed_errors
 from tasks.messaging.statuses import MessageStatus
-from tasks.reconcile import again_while_busy
 from tasks.store import chunks, control, runs
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RunControl
 

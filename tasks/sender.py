@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from tasks.breaker import Breaker
 from tasks.concealment import conceal_text
@@ -26,19 +25,12 @@ from tasks.requests import PlannedRequest
 from tasks.stopping import is_stop_requested
 from tasks.store import chunks, outbox, runs
 from tasks.store.outbox import PlannedMessage, RecordedOutcome, RecordedRequest, RequestToOpen
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RequestState
 
 _WINDOWS_AT_ONCE = 3
 """While one window claims or records, the others send."""
-
-again_while_away = retry(
-    retry=retry_if_exception_type(OperationalError),
-    wait=wait_random_exponential(multiplier=0.2, max=10),
-    stop=stop_after_delay(180),
-    reraise=True,
-)
-"""For a database that is away, or busy, for a while."""
 
 _TAKEN_OVER = "another process took this chunk over, because this one seemed dead"
 
@@ -172,7 +164,7 @@ class ChunkSender:
         except OperationalError:
             return self._claim_again(window)
 
-    @again_while_away
+    @again_while_busy
     def _claim_again(self, window: Sequence[PlannedRequest]) -> outbox.Claim:
         # The first attempt may have been committed, and only the answer to that lost. Nothing of it was sent.
         with self._ledger.writing() as connection:
@@ -203,7 +195,7 @@ class ChunkSender:
             )
 
     # A known outcome must not be lost to a database that is away for a while. Recording twice is harmless.
-    @again_while_away
+    @again_while_busy
     def _record(self, outcomes: Sequence[RecordedOutcome], requests: Sequence[RecordedRequest]) -> bool:
         with self._ledger.writing() as connection:
             outbox.record_outcomes(connection, self._report.chunk_id, outcomes, requests)

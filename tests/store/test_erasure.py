@@ -15,6 +15,7 @@ from tasks.store.erasure_key import ErasureKeyError
 from tasks.store.hashed_suppressions import find_erased
 from tasks.store.outbox import RecordedOutcome
 from tasks.store.registry import find_hashes, find_suppressions
+from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import (
     CampaignRun,
@@ -423,7 +424,7 @@ def test_two_erasures_a_sender_and_a_reconciler_at_once(ledger, database_url, pl
             for row in rows:
                 stop = ConsentReport(channel=Channel.SMS, address=row.address, source="STOP")
                 status = StatusReport(status=MessageStatus.DELIVERED, raw_status="ok", reference=row.reference)
-                erasing.again_while_busy(absorb_now)(own, status, stop)
+                again_while_busy(absorb_now)(own, status, stop)
 
     works = [send, reconcile, lambda: erase(*erased), lambda: erase(*reversed(erased))]
     threads = [threading.Thread(target=attempt, args=(work,)) for work in works]
