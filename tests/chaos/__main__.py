@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30, help="how long (%(default)s)")
     parser.add_argument("--lives", type=int, help="instead of a time: so many lives of each combination")
+    parser.add_argument("--started-twice", action="store_true", help="only start each campaign twice at once")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is left to chance (%(default)s)")
     parser.add_argument(
         "--only",
@@ -85,6 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
                 seed=options.seed,
                 until=time.monotonic() + options.minutes * 60,
                 most_lives=options.lives,
+                starts_twice=options.started_twice,
                 repeat=options.repeat,
                 prove=options.prove,
             )

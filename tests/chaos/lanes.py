@@ -18,7 +18,7 @@ from tests.chaos.failpoints import Point
 from tests.chaos.life import Life, Lived
 from tests.chaos.mutants import MUTANTS, Mutant
 from tests.chaos.places import Place
-from tests.chaos.plans import LifePlan, Walk, draw_plan, plan_of_json, undisturbed
+from tests.chaos.plans import LifePlan, Walk, draw_plan, plan_of_json, started_twice, undisturbed
 from tests.chaos.verdict import Tally
 from tests.forked_commands import get_ready
 
@@ -35,6 +35,7 @@ class Orders:
     Attributes:
         until: No life begins after this instant of the monotonic clock.
         most_lives: Of each combination, instead.
+        starts_twice: Nothing happens but that each campaign is started twice at once.
         repeat: One plan to be lived, instead.
         prove: Let faulty senders be found out, instead.
     """
@@ -46,6 +47,7 @@ class Orders:
     seed: int
     until: float
     most_lives: int | None = None
+    starts_twice: bool = False
     repeat: Path | None = None
     prove: bool = False
 
@@ -112,14 +114,15 @@ class Lane:
             self._next(combination, progress[combination])
 
     def _next(self, combination: Combination, progress: _Progress) -> None:
-        if not progress.lives:
-            plan = undisturbed(combination, self._orders.seed)
+        seed = self._orders.seed
+        if self._orders.starts_twice:
+            plan = started_twice(combination, seed, progress.lives)
+        elif not progress.lives:
+            plan = undisturbed(combination, seed)
         else:
-            plan = draw_plan(
-                combination, self._orders.seed, progress.lives, progress.sending, progress.reconciling
-            )
+            plan = draw_plan(combination, seed, progress.lives, progress.sending, progress.reconciling)
         lived = self._live(plan, progress)
-        if not progress.lives:
+        if not progress.lives and not self._orders.starts_twice:
             traces = lived.traces
             progress.sending = _walk_over(combination, "send", traces)
             progress.reconciling = _walk_over(combination, "reconcile", traces)

@@ -196,6 +196,17 @@ def undisturbed(combination: Combination, seed: int) -> LifePlan:
     )
 
 
+def started_twice(combination: Combination, seed: int, number: int) -> LifePlan:
+    """A life in which nothing happens but that the same command is started twice at the same instant."""
+    return LifePlan(
+        f"{seed}/{combination}/twice/{number}",
+        combination,
+        ALWAYS[combination.provider],
+        {"latency_seconds": _LATENCY_SECONDS},
+        (Step(("send", "send")),),
+    )
+
+
 def draw_plan(combination: Combination, seed: int, number: int, sending: Walk, reconciling: Walk) -> LifePlan:
     """The so manieth life of a combination: two deaths of the walk, and what else the dice say."""
     name = f"{seed}/{combination}/{number}"

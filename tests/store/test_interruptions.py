@@ -215,6 +215,16 @@ def test_a_cancelled_run_has_nothing_left_to_do(ledger, plan):
             control.pause_run(connection, run.id, by="Ada")
 
 
+def test_a_run_whose_leader_died_is_left_alone_while_somebody_helps(ledger, plan):
+    run, [chunk, _] = plan(1, 1)
+    with ledger.writing() as connection:
+        runs.acquire_run(connection, run.id, DEAD)
+        [message] = outbox.planned_messages(connection, chunk)
+        claim(connection, run, chunk, [message.id], owner=leases.process_name())
+        assert runs.settle_run(connection, run.id) is RunState.SENDING
+        assert statuses(connection) == ["sending", "planned"]
+
+
 def test_an_operators_pause_outlives_that_of_a_flow_run(ledger, plan):
     run, _ = plan(1)
     flow_run = f"{control.FLOW_RUN}test"
