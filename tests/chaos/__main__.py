@@ -129,6 +129,8 @@ def _live(orders: Orders, hands: list[list[Combination]], console: Console) -> R
                 console.print(results.progress(told - began), soft_wrap=True)
             if told > orders.until + _END_SECONDS:
                 break
+    except KeyboardInterrupt:
+        console.print("Stopped; this is what the lives up to now came to.")
     finally:
         for lane in lanes:
             lane.terminate()
