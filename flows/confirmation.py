@@ -104,13 +104,33 @@ def _ask(plan: Plan, console: Console) -> None:
         f"\n[bold]{count:,} marketing messages[/] of {escape(plan.key)} would go to {plan.provider} now.",
         soft_wrap=True,
     )
+    if not is_typed(count, console, "to send them"):
+        raise NotConfirmed(f"{plan.key} was not confirmed: nothing was planned")
+
+
+def is_typed(count: int, console: Console, what_for: str = "to go on") -> bool:
+    """Whether the person at the terminal types that number."""
     try:
-        typed = console.input(f"Type {count} to send them: ")
+        typed = console.input(f"Type {count} {what_for}: ")
     except (EOFError, KeyboardInterrupt):
         console.print()
-        typed = ""
-    if typed.strip().replace(",", "") != str(count):
-        raise NotConfirmed(f"{plan.key} was not confirmed: nothing was planned")
+        return False
+    return typed.strip().replace(",", "") == str(count)
+
+
+def confirm_by_typing(count: int, console: Console) -> bool:
+    """Let a decision, which has just been shown, be confirmed by typing its number; say so if it was not.
+
+    Where nobody can answer it is not confirmed: these decisions cannot be taken back, and `--yes` says them.
+    """
+    where = terminal_to_ask_on(console)
+    if where is None:
+        console.print("Not confirmed: there is no terminal to ask on. Give --yes if you are sure.")
+        return False
+    if not is_typed(count, where):
+        console.print("Not confirmed; nothing was done.")
+        return False
+    return True
 
 
 def say_what_is_left(run: runs.RunRecord, console: Console) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
+from flows.confirmation import confirm_by_typing
 from flows.hand_over_chunks import hand_over_chunks
 from flows.named_runs import find_run
 from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_logs
@@ -79,10 +80,4 @@ def _confirm_cancellation(run: runs.RunRecord, console: Console) -> bool:
     if not left:
         return True
     console.print(f"{left:,} messages of {escape(run.key)} would never be handed over; this cannot be taken back.")
-    if not console.is_terminal:
-        console.print("Not confirmed: there is no terminal to ask on. Give --yes if you are sure.")
-        return False
-    if console.input(f"Type {left} to go on: ").strip() != str(left):
-        console.print("Not confirmed; nothing was done.")
-        return False
-    return True
+    return confirm_by_typing(left, console)

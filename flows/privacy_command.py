@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 
+from flows.confirmation import confirm_by_typing
 from flows.erase_contact import describe, erase_contact
 from flows.prune_personal_data import prune_personal_data
 from flows.reconcile_command import check_files
@@ -112,10 +113,4 @@ def _confirm(found: Preview, console: Console, *, is_confirmed: bool) -> bool:
     if is_confirmed:
         return True
     console.print("What is erased cannot be brought back.")
-    if not console.is_terminal:
-        console.print("Not confirmed: there is no terminal to ask on. Give --yes if you are sure.")
-        return False
-    if console.input(f"Type {found.people} to go on: ").strip() != str(found.people):
-        console.print("Not confirmed; nothing was done.")
-        return False
-    return True
+    return confirm_by_typing(found.people, console)

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from flows.confirmation import confirm_by_typing
 from flows.named_runs import find_runs
 from flows.parameters import CampaignError, Duration
 from flows.reconcile_deliveries import Reconciliation, reconcile_deliveries
@@ -184,13 +185,7 @@ def _confirm(
     }[choice]
     meaning = STATUS_MEANINGS[MessageStatus.UNKNOWN]
     console.print(f"{count:,} messages of {escape(run.key)} are unknown ({meaning}). {what}")
-    if not console.is_terminal:
-        console.print("Not confirmed: there is no terminal to ask on. Give --yes if you are sure.")
-        return None
-    if console.input(f"Type {count} to go on: ").strip() != str(count):
-        console.print("Not confirmed; nothing was done.")
-        return None
-    return count
+    return count if confirm_by_typing(count, console) else None
 
 
 def check_files(option: str, *named: str | None) -> None:
