@@ -30,6 +30,9 @@ class UnknownChoice(StrEnum):
     """Hand them over no more: whoever did not get the first one gets none."""
 
 
+_REASONS = {UnknownChoice.RESEND: RESEND_DECIDED, UnknownChoice.CLOSE: "closed_by_operator"}
+
+
 class UnknownCountChanged(Exception):
     """There are not as many unknown messages as the operator was shown. Nothing was done."""
 
@@ -115,22 +118,28 @@ def decide_about_unknown(run_id: int, choice: UnknownChoice, expected: int | Non
         UnknownCountChanged: There are not as many.
     """
     with Ledger() as ledger:
-        return _decide(ledger, run_id, choice, expected)
+        with ledger.reading() as connection:
+            before = runs.count_reason(connection, run_id, _REASONS[choice])
+        return _decide(ledger, run_id, choice, expected, before)
 
 
 @again_while_busy
-def _decide(ledger: Ledger, run_id: int, choice: UnknownChoice, expected: int | None) -> int:
+def _decide(ledger: Ledger, run_id: int, choice: UnknownChoice, expected: int | None, before: int) -> int:
     with ledger.writing() as connection:
         runs.lock_run(connection, run_id)
+        # An earlier try may have been committed, and only the answer to that lost. What is unknown now are others,
+        # which nobody was shown.
+        if (done := runs.count_reason(connection, run_id, _REASONS[choice]) - before) > 0:
+            return done
         if choice is UnknownChoice.RESEND:
             if held_back := runs.read_standing(connection, run_id).held_back:
                 raise control.ControlRefused(f"{held_back}. Nothing of it is sent again")
-            done = outstanding.plan_again(connection, run_id, None, reason=RESEND_DECIDED)
+            done = outstanding.plan_again(connection, run_id, None, reason=_REASONS[choice])
         else:
             done = outstanding.close_without_receipt(
                 connection,
                 run_id,
-                reason="closed_by_operator",
+                reason=_REASONS[choice],
                 claimed_before=utc_now(),
                 statuses=(MessageStatus.UNKNOWN,),
             )

@@ -15,6 +15,7 @@ from tasks.store import chunks, control, runs
 from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RunControl
+from tasks.store.withdrawals import RUN_CANCELLED
 
 _LONGEST_WAIT_SECONDS = 20.0
 _LOOK_SECONDS = 0.2
@@ -104,7 +105,7 @@ def _settled(ledger: Ledger, run_id: int, action: Action, *, was_paused: bool, i
             key=run.key,
             action=action,
             was_paused=was_paused,
-            cancelled=runs.count_cancelled(connection, run_id),
+            cancelled=runs.count_reason(connection, run_id, RUN_CANCELLED),
             left=counts.get(MessageStatus.PLANNED, 0),
             scheduled=counts.get(MessageStatus.SCHEDULED, 0),
             is_being_sent=is_being_sent,

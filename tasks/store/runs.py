@@ -25,7 +25,6 @@ from tasks.store.tables import (
     RunState,
     utc_now,
 )
-from tasks.store.withdrawals import RUN_CANCELLED
 
 _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # the same
@@ -396,13 +395,10 @@ def find_addresses(connection: Connection, run_id: int, addresses: Collection[st
     return set(connection.execute(wanted).scalars())
 
 
-def count_cancelled(connection: Connection, run_id: int) -> int:
-    """How many messages of a run were cancelled with it."""
-    return connection.execute(
-        select(func.count())
-        .select_from(_MESSAGE)
-        .where(_MESSAGE.c.run_id == run_id, _MESSAGE.c.reason == RUN_CANCELLED)
-    ).scalar_one()
+def count_reason(connection: Connection, run_id: int, reason: str) -> int:
+    """How many messages of a run have a reason."""
+    of_reason = (_MESSAGE.c.run_id == run_id) & (_MESSAGE.c.reason == reason)
+    return connection.execute(select(func.count()).select_from(_MESSAGE).where(of_reason)).scalar_one()
 
 
 def count_handled(connection: Connection, run_id: int) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import Pool
 
+from tasks.closing import UnknownChoice, _decide
 from tasks.messaging.reports import ConsentReport, ReplyReport, StatusReport
 from tasks.messaging.statuses import Channel, EventKind, MessageStatus
 from tasks.store import consent, inbox, outstanding, runs, sync_points
@@ -273,6 +274,16 @@ def test_whoever_plans_a_run_again_after_an_answer_was_lost_finds_it_whole(wire)
         run = runs.find_run(connection, "spring/1")
         runs.check_balance(connection, run)
         assert runs.count_statuses(connection, run.id) == {MessageStatus.PLANNED: 4}
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_decision_of_which_nobody_knows_whether_it_was_committed_is_not_called_refused(wire, arrives):
+    ledger, proxy = wire
+    it = Prepared(ledger)
+    proxy.cut_at("COMMIT", arrives=arrives)
+    assert _decide(ledger, it.run.id, UnknownChoice.CLOSE, expected=3, before=0) == 3
+    with ledger.reading() as connection:
+        assert runs.count_statuses(connection, it.run.id)[MessageStatus.UNCONFIRMED] == 3
 
 
 def test_a_plan_that_did_not_arrive_left_nothing_and_is_made_again(wire):
