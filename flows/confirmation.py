@@ -67,6 +67,7 @@ def confirm_before_sending(
     *,
     approve: str | None,
     is_confirmed: bool,
+    is_portion: bool = False,
     look: Callable[[], Plan],
     show: Callable[[Plan, Console], None],
 ) -> str | None:
@@ -77,6 +78,7 @@ def confirm_before_sending(
         console: Of the command.
         approve: The digest of a dry run that was given with the command: whoever gives it has seen that.
         is_confirmed: `--yes` was given.
+        is_portion: Only a part is handed over now. All is asked about: the rest will not be, when it goes on.
         look: Makes a dry run of the campaign.
         show: Shows it.
 
@@ -94,14 +96,15 @@ def confirm_before_sending(
     plan = look()
     if plan.prepared.messages > above:
         show(plan, where)
-        _ask(plan, where)
+        _ask(plan, where, is_portion=is_portion)
     return plan.prepared.digest
 
 
-def _ask(plan: Plan, console: Console) -> None:
+def _ask(plan: Plan, console: Console, *, is_portion: bool) -> None:
     count = plan.prepared.messages
     console.print(
-        f"\n[bold]{count:,} marketing messages[/] of {escape(plan.key)} would go to {plan.provider} now.",
+        f"\n[bold]{count:,} marketing messages[/] of {escape(plan.key)} would go to {plan.provider}"
+        + (", a part of them now and the rest when it goes on." if is_portion else " now."),
         soft_wrap=True,
     )
     if not is_typed(count, console, "to send them"):

@@ -25,11 +25,12 @@ from tasks.plan import DEFAULT_CHUNK_SIZE, Plan, plan_run
 from tasks.prepare import check_audience, prepare_audience, refresh_suppressions
 from tasks.report import count_run, publish_plan, publish_report
 from tasks.resume import find_run_to_resume
-from tasks.run_control import is_cancelled
+from tasks.run_control import control_of
 from tasks.stopping import stopping_on_sigterm
 from tasks.store import runs
 from tasks.store.account import RunAccount
 from tasks.store.session import Ledger, LedgerError
+from tasks.store.tables import RunControl
 
 NOT_WELL = (MessageStatus.FAILED, MessageStatus.REJECTED, MessageStatus.UNKNOWN, MessageStatus.PLANNED)
 """Statuses that make a run `PartlySent` instead of `Completed`."""
@@ -42,8 +43,10 @@ class RunStopped(Exception):
         account: What became of every row so far.
     """
 
-    def __init__(self, reason: str, account: RunAccount) -> None:
-        super().__init__(f"{account.key} stopped: {reason.rstrip('.')}. The same command resumes it.")
+    def __init__(self, reason: str, account: RunAccount, *, is_paused: bool = False) -> None:
+        # A pause says itself how it is taken back; until then the same command is refused.
+        then = "" if is_paused else " The same command resumes it."
+        super().__init__(f"{account.key} stopped: {reason.rstrip('.')}.{then}")
         self.account = account
 
 
@@ -161,7 +164,7 @@ def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccoun
     if cancelled:
         return _end_in(Cancelled(message=stopped))
     if stopped is not None:
-        raise RunStopped(stopped, account)
+        raise RunStopped(stopped, account, is_paused=control_of(run.id) is RunControl.PAUSE)
     if any(account.statuses.get(status) for status in NOT_WELL):
         message = f"{account.key}: some messages need attention"
         return _end_in(Completed(name="PartlySent", message=message, data=account))
@@ -186,7 +189,7 @@ def _lead(run: runs.RunRecord, workers: int, portion: Portion) -> tuple[str | No
             while stopped is not None and watch.wait_while_paused():
                 stopped = lead_sending(run.id, ownership.owner, portion)
         ownership.error = stopped
-    cancelled = watch.is_cancelled or is_cancelled(run.id)
+    cancelled = watch.is_cancelled or control_of(run.id) is RunControl.CANCEL
     return stopped, cancelled, ownership.handed_over_before
 
 

@@ -34,12 +34,13 @@ from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
 from tasks.providers.errors import ConfigurationError
 from tasks.report import STATUS_MEANINGS, count_run, describe_content, say_if_planned, say_what_was_done
 from tasks.resume import CampaignChanged
-from tasks.run_control import is_cancelled
+from tasks.run_control import control_of
 from tasks.stopping import allow_sending, request_stop
 from tasks.store import runs
 from tasks.store.account import RunAccount
 from tasks.store.control import ControlRefused
 from tasks.store.session import Ledger, LedgerError
+from tasks.store.tables import RunControl
 
 
 class ExitCode(IntEnum):
@@ -315,6 +316,7 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
                 console,
                 approve=options.approve,
                 is_confirmed=options.yes,
+                is_portion=options.limit is not None or options.only is not None,
                 look=lambda: look_at(campaign, console, options.chunk_size),
                 show=show_plan,
             )
@@ -335,7 +337,7 @@ def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
                 )
             except CancelledRun as cancelled:
                 run = find_run(campaign.name, campaign.run_key)
-                if not is_cancelled(run.id):
+                if control_of(run.id) is not RunControl.CANCEL:
                     raise RunStopped(str(cancelled), count_run(run.id)) from None
                 show_account(count_run(run.id), console)
                 console.print("[bold red]Cancelled.[/] What was not handed over never will be.")

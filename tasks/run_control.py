@@ -112,10 +112,10 @@ def _settled(ledger: Ledger, run_id: int, action: Action, *, was_paused: bool, i
         )
 
 
-def is_cancelled(run_id: int) -> bool:
-    """Whether an operator cancelled the run."""
+def control_of(run_id: int) -> RunControl | None:
+    """What is decided about a run; None while it may be sent."""
     with Ledger() as ledger, ledger.reading() as connection:
-        return runs.read_standing(connection, run_id).control is RunControl.CANCEL
+        return runs.read_standing(connection, run_id).control
 
 
 def _user() -> str:
