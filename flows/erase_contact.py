@@ -97,6 +97,11 @@ def describe(done: Erased) -> list[str]:
             f"Emptied: {count['exclusions']:,} excluded rows, {count['replies']:,} replies, "
             f"{count['events']:,} callbacks, {count['texts']:,} other texts. "
             f"Deleted: {count['contacts']:,} contacts."
+            + (
+                f" {count['contacts without it']:,} contacts share an address with others: they lost it, and stay."
+                if count["contacts without it"]
+                else ""
+            )
         ),
         f"{count['suppressions']:,} suppressions became keyed hashes. {done.reports:,} reports were written anew.",
         storage,

@@ -82,7 +82,11 @@ def read_addresses(texts: Iterable[SecretStr], default_country: str | None = Non
         )
         [address], [detail] = found["address"], found["detail"]
         if not address:
-            raise AddressNotUnderstood(f"this is no address that could be erased: {mask_text(str(detail))}")
+            why = mask_text(str(detail).partition(": set audience")[0])
+            raise AddressNotUnderstood(
+                f"this is no address that could be erased: {why}. "
+                "Write a number with + and its country code, or say of which country they are (--default-country)."
+            )
         read.append(SecretStr(str(address)))
     return read
 

@@ -35,25 +35,41 @@ class Person:
 
     Attributes:
         addresses: E.164 numbers, e-mail addresses, and `external:` with a code.
+        is_shared: It is an e-mail address that the registry has with several phone numbers: they lose it, and
+            stay.
     """
 
     addresses: frozenset[str]
+    is_shared: bool = False
 
     def __repr__(self) -> str:  # an address must not get into a log
         return f"Person of {len(self.addresses)} addresses"
 
 
 def find_person(connection: Connection, address: str) -> Person:
-    """A person by one address, with the further ones that the registry has of the same contact."""
-    known = connection.execute(
-        select(_CONTACT.c.phone, _CONTACT.c.email, _CONTACT.c.external_code).where(_has_address([address]))
-    )
-    addresses = {address}
-    for phone, email, external_code in known:
-        addresses |= set(filter(None, (phone, email)))
-        if external_code:
-            addresses.add(external_address(external_code))
-    return Person(frozenset(addresses))
+    """A person by one address, with the further ones that the registry has of the same contact.
+
+    Those that others have too, like the mailbox of an office, are not the person's: nobody else must be erased.
+    """
+    entries = _contacts_with(connection, [address])
+    if "@" in address and len({entry.phone for entry in entries if entry.phone}) > 1:
+        return Person(frozenset({address}), is_shared=True)
+    further = {found for entry in entries for found in _addresses_of(entry)} - {address}
+    ours = {entry.id for entry in entries}
+    for entry in _contacts_with(connection, further) if further else ():
+        if entry.id not in ours:
+            further -= _addresses_of(entry)
+    return Person(frozenset({address, *further}))
+
+
+def _contacts_with(connection: Connection, addresses: Collection[str]) -> Sequence[Any]:
+    columns = (_CONTACT.c.id, _CONTACT.c.phone, _CONTACT.c.email, _CONTACT.c.external_code)
+    return connection.execute(select(*columns).where(_has_address(addresses))).all()
+
+
+def _addresses_of(entry: Any) -> set[str]:
+    code = {external_address(entry.external_code)} if entry.external_code else set()
+    return {*filter(None, (entry.phone, entry.email)), *code}
 
 
 def count_messages(connection: Connection, people: Iterable[Person]) -> Counter[MessageStatus]:
@@ -111,7 +127,10 @@ def erase_person(
     ).rowcount
     hold_back_others(connection)
     counts["suppressions"] = _hash_suppressions(connection, person, keep_suppressed=keep_suppressed)
-    counts["contacts"] = connection.execute(delete(_CONTACT).where(_has_address(person.addresses))).rowcount
+    if person.is_shared:
+        counts["contacts without it"] = _take_from_contacts(connection, person)
+    else:
+        counts["contacts"] = connection.execute(delete(_CONTACT).where(_has_address(person.addresses))).rowcount
     return counts, run_ids
 
 
@@ -219,6 +238,13 @@ def _channels_of(address: str) -> tuple[Channel, ...]:
     if is_external(address):
         return (Channel.SMS, Channel.EMAIL)
     return (Channel.EMAIL,) if "@" in address else (Channel.SMS,)
+
+
+def _take_from_contacts(connection: Connection, person: Person) -> int:
+    """Take a shared mailbox out of the entries of all who have it."""
+    return connection.execute(
+        update(_CONTACT).where(_CONTACT.c.email.in_(person.addresses)).values(email=None, updated_at=utc_now())
+    ).rowcount
 
 
 def _has_address(addresses: Collection[str]) -> Any:

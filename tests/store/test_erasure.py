@@ -10,7 +10,7 @@ from tasks.absorb import absorb
 from tasks.messaging.reports import ConsentReport, ReplyReport, StatusReport
 from tasks.messaging.statuses import Channel, EventKind, ExclusionReason, MessageStatus, Purpose
 from tasks.reconcile import drain_inbox
-from tasks.store import consent, inbox, outbox, outstanding, registry, runs
+from tasks.store import consent, erasure, inbox, outbox, outstanding, registry, runs
 from tasks.store.erasure_key import ErasureKeyError
 from tasks.store.hashed_suppressions import find_erased
 from tasks.store.outbox import RecordedOutcome
@@ -439,3 +439,25 @@ def test_two_erasures_a_sender_and_a_reconciler_at_once(ledger, database_url, pl
         runs.check_balance(connection, runs.get_run(connection, run.id))
         left = connection.execute(select(func.count()).where(MESSAGE.c.address.startswith("erased:"))).scalar_one()
     assert left == len(erased)
+
+
+def test_a_mailbox_that_several_people_share_takes_nobody_else_with_it(ledger):
+    office = "office@example.org"
+    people = [{"phone": f"+121255501{n:02d}", "email": office, "first_name": "P", "fields": {}} for n in range(4)]
+    own = {"phone": "+12125550150", "email": "ada@example.org", "fields": {}}
+    with ledger.writing() as connection:
+        registry.add_contacts(connection, [*people, own])
+        one = erasure.find_person(connection, "+12125550101")
+        assert one.addresses == {"+12125550101"}
+        erasure.erase_person(connection, one, keep_suppressed=False)
+        mailbox = erasure.find_person(connection, office)
+        assert mailbox.is_shared
+        counts, _ = erasure.erase_person(connection, mailbox, keep_suppressed=False)
+        assert counts["contacts without it"] == 3
+        ada = erasure.find_person(connection, "ada@example.org")
+        assert ada.addresses == {"ada@example.org", "+12125550150"}
+        erasure.erase_person(connection, ada, keep_suppressed=False)
+        rows = connection.execute(
+            select(CONTACT.c.phone, CONTACT.c.email, CONTACT.c.first_name).order_by(CONTACT.c.phone)
+        ).all()
+    assert [tuple(row) for row in rows] == [(f"+121255501{n:02d}", None, "P") for n in (0, 2, 3)]
