@@ -46,7 +46,7 @@ def main_control_campaign(arguments: Sequence[str] | None = None) -> int:
             show_account(count_and_write(run.id), console)
         return ExitCode.ATTENTION if decided.is_being_sent else ExitCode.DONE
 
-    return exit_code_of(work, console, verbose=False)
+    return exit_code_of(work, console, verbose=False, refused="Refused, nothing was changed.")
 
 
 def main_hand_over_chunks(arguments: Sequence[str] | None = None) -> int:

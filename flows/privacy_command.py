@@ -72,7 +72,7 @@ def main_erase_contact(arguments: Sequence[str] | None = None) -> int:
             console.print(escape(sentence), soft_wrap=True)
         return ExitCode.ATTENTION if done.troubles else ExitCode.DONE
 
-    return exit_code_of(work, console, verbose=options.verbose)
+    return exit_code_of(work, console, verbose=options.verbose, refused="Refused, nothing was changed.")
 
 
 def main_prune_personal_data(arguments: Sequence[str] | None = None) -> int:
@@ -95,7 +95,7 @@ def main_prune_personal_data(arguments: Sequence[str] | None = None) -> int:
             console.print(escape(sentence), soft_wrap=True)
         return ExitCode.ATTENTION if done.troubles else ExitCode.DONE
 
-    return exit_code_of(work, console, verbose=options.verbose)
+    return exit_code_of(work, console, verbose=options.verbose, refused="Refused, nothing was changed.")
 
 
 def _confirm(found: Preview, console: Console, *, is_confirmed: bool) -> bool:

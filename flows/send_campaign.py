@@ -147,10 +147,11 @@ def _check_portion(run: runs.RunRecord, portion: Portion) -> None:
     with Ledger() as ledger, ledger.reading() as connection:
         found = runs.find_addresses(connection, run.id, portion.addresses)
     if missing := len(portion.addresses - found):
-        raise CampaignError(
-            "only",
-            [f"{missing} of {len(portion.addresses)} addresses have no message in {run.key}; nothing was sent"],
+        problem = (
+            f"{missing} of {len(portion.addresses)} addresses have no message in {run.key}, which is planned. Write "
+            "numbers with + and the country code; who is excluded is in its report, with the reason"
         )
+        raise CampaignError("only", [problem])
 
 
 def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccount:

@@ -86,13 +86,19 @@ def show_prefect_logs(*, verbose: bool) -> None:
         handler.setLevel(logging.CRITICAL + 1)
 
 
-def exit_code_of(work: Callable[[], ExitCode], console: Console, *, verbose: bool) -> ExitCode:
+def exit_code_of(
+    work: Callable[[], ExitCode],
+    console: Console,
+    *,
+    verbose: bool,
+    refused: str = "Refused, nothing was sent.",
+) -> ExitCode:
     """Run a command, and turn what it raises into one clear message and an exit code."""
     try:
         with concealed_errors():
             return work()
     except REFUSALS as error:
-        console.print(f"[bold red]Refused, nothing was sent.[/] {escape(str(error))}", soft_wrap=True)
+        console.print(f"[bold red]{refused}[/] {escape(str(error))}", soft_wrap=True)
         return ExitCode.REFUSED
     except RunStopped as error:
         show_account(error.account, console)
