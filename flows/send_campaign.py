@@ -148,8 +148,8 @@ def _check_portion(run: runs.RunRecord, portion: Portion) -> None:
         found = runs.find_addresses(connection, run.id, portion.addresses)
     if missing := len(portion.addresses - found):
         problem = (
-            f"{missing} of {len(portion.addresses)} addresses have no message in {run.key}, which is planned. Write "
-            "numbers with + and the country code; who is excluded is in its report, with the reason"
+            f"{missing} of {len(portion.addresses)} addresses have no message in {run.key}, which is planned. "
+            "Write numbers with + and the country code; who is excluded is in its report, with the reason"
         )
         raise CampaignError("only", [problem])
 
