@@ -34,8 +34,8 @@ def key_from_environment() -> bytes:
         why = f"cannot be used: {error}"
     raise ErasureKeyError(
         f"{VARIABLE} {why}. It makes the hashes by which erased people stay suppressed. If one was used before, "
-        f"set that one. Else make one with {_HOW_TO_MAKE_ONE}, set it wherever Rollcall runs, and keep it: without it "
-        "nothing can be sent any more."
+        f"set that one. Else make one with {_HOW_TO_MAKE_ONE}, set it wherever Rollcall runs, and keep it: "
+        "without it nothing can be sent any more."
     ) from None
 
 
