@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from email_validator import EmailNotValidError, validate_email
 
-from tasks.contacts.masking import mask_text
+from tasks.contacts.masking import mask_text, printable
 from tasks.contacts.phone_cells import clean_cell
 from tasks.messaging.statuses import ExclusionReason
 
@@ -101,4 +101,4 @@ def _without_addresses(sentence: str) -> str:
 def _refuse(part: str, why: str) -> _Verdict:
     local, at, domain = clean_cell(part)[:_LONGEST_SHOWN_CHARS].partition("@")
     shown = f"{local[:1]}••••@{domain}" if at else mask_text(local)
-    return _Verdict(reason=ExclusionReason.INVALID_ADDRESS, detail=f"'{shown}' {why}")
+    return _Verdict(reason=ExclusionReason.INVALID_ADDRESS, detail=f"'{printable(shown)}' {why}")

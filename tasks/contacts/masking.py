@@ -42,6 +42,11 @@ def mask_text(text: str) -> str:
     return _PHONE.sub(lambda found: _mask_digits(found.group()), masked)
 
 
+def printable(text: str) -> str:
+    r"""A cell's text as a terminal may show it: control characters as `\x1b`."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def _mask_digits(number: str) -> str:
     """Cut behind the last digit that may be seen.
 

@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tasks.contacts.masking import mask_text
+from tasks.contacts.masking import mask_text, printable
 
 _LONGEST_SHOWN_CHARS = 60
 _FEWEST_DIGITS_OF_A_NUMBER = 7
@@ -96,7 +96,7 @@ def show_masked(cell: str) -> str:
         # Slashes and commas hide a number from the masking: four digits more than an area code are never shown.
         is_hidden = character.isdigit() and digits_left > _FEWEST_DIGITS_OF_A_NUMBER and "••••" not in shown
         characters.append("•" if is_hidden else character)
-    return f"'{''.join(characters)}'"
+    return f"'{printable(''.join(characters))}'"
 
 
 def split_numbers(cell: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Contact files of any format, in batches of text."""
 
 import lzma
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -100,7 +101,7 @@ def _damage_explained(described: str) -> Iterator[None]:
     """Broken compression and broken disks, at the start or in the middle of a file."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
         raise DatasetError(f"{described} is damaged or cannot be read: export or copy it again") from error
 
 

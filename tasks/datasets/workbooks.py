@@ -14,7 +14,7 @@ from tasks.datasets.workbook_packages import check_package
 
 _MOST_ROWS = 1_048_576
 """What Excel has. A row may call itself the ten-billionth, and all the rows before it would be made."""
-_CELLS_WITHOUT_QUESTION = 10_000_000
+_CELLS_WITHOUT_QUESTION = 4_000_000
 _MOST_CELLS_PER_BYTE = 3
 """A row with one cell, in the last column, is 40 bytes of XML and 16,384 cells. A list has less than one."""
 _MOST_EXACT_INTEGER = 2**53

@@ -121,6 +121,10 @@ class EmptyCell(Undefined):
         return item == ""
 
 
+_MOST_MESSAGE_CHARS = 300
+"""Of Jinja's own words: it quotes what it found, however long that is."""
+
+
 def parse_text(source: str) -> nodes.Template:
     """The checked syntax tree of a text, with every operation that can grow replaced by a bounded one.
 
@@ -132,7 +136,7 @@ def parse_text(source: str) -> nodes.Template:
     try:
         tree = ENVIRONMENT.parse(source)
     except TemplateSyntaxError as error:
-        message = (error.message or "not a template").rstrip(".")
+        message = (error.message or "not a template").rstrip(".")[:_MOST_MESSAGE_CHARS]
         raise TemplateError(f"line {error.lineno}: {message}. {_syntax_remedy(message)}") from None
     except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
         raise TemplateError("the text is nested too deeply, or has a number that is too long") from error

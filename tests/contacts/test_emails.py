@@ -78,3 +78,7 @@ def test_the_fast_way_never_accepts_what_email_validator_refuses(text):
         assert found == ""
     else:
         assert found == f"{expected.local_part}@{expected.ascii_domain}".lower()
+
+
+def test_a_sentence_shows_control_characters_as_what_they_are():
+    assert judge("a\x1b[2J@exa\x07mple.com")["detail"].startswith(r"'a••••@exa\x07mple.com'")

@@ -159,6 +159,7 @@ SMALL: dict[str, Maker] = {
     "cut.csv.bz2": of_bytes(bz2.compress(ORDINARY.encode() * 50)[:-20]),
     "cut.csv.xz": of_bytes(lzma.compress(ORDINARY.encode() * 50)[:-20]),
     "archive.zip": of_bytes(b"PK\x05\x06" + bytes(18)),
+    "damaged archive.zip": of_bytes(b"PK\x05\x07" + bytes(18)),
     "archive.csv": of_bytes(b"PK\x03\x04" + bytes(200)),
     "pipe.csv": _pipe,
     "socket.csv": _socket,

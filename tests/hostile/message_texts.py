@@ -1,6 +1,7 @@
 """Campaign texts that want out of the sandbox, or never to end; and contact values that look like templates."""
 
 SOURCES = (
+    "{{ 9 \u00da" + "9" * 6000 + " }}",
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     "{{ first_name.__init__.__globals__ }}",
     "{{ first_name['__class__'] }}",
