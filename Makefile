@@ -6,6 +6,8 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Many tests wait for servers and clocks: two for each of two cores.
+TEST_PROCESSES ?= 4
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -22,10 +24,10 @@ demo: .venv/installed ## Send a sample campaign through each provider's sandbox 
 	@$(BIN)/python -m deployments.demo
 
 test: .venv/installed lint ## Lint, type-check and run the tests
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 thorough: .venv/installed lint ## All tests, also the long ones
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal -m "long or not long"
+	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal -m "long or not long"
 
 explore: .venv/installed ## Look for new failures: the property tests with random examples, many of them
 	@$(BIN)/python -m pytest --hypothesis-profile=explore tests/contacts tests/messaging tests/datasets

@@ -143,7 +143,7 @@ def test_of_two_that_plan_the_same_run_at_the_same_instant_one_sends(sandbox, ca
     assert compare_with(sandbox, ledger, "bird").times == {(MessageStatus.ACCEPTED, 1): PEOPLE}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_asked_to_stop_it_waits_for_its_answers_and_the_rest_stays_planned(
     sandbox, campaign_file, start, requests_received, resume, ledger, number
 ):

@@ -28,7 +28,9 @@ def suppressions(ledger):
         return connection.execute(select(SUPPRESSION.c.address, SUPPRESSION.c.source)).all()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"], indirect=True
+)
 def test_an_opt_out_in_the_middle_of_a_run_stops_every_later_message_to_that_number(
     sandbox, receiver, campaign, ledger
 ):

@@ -22,7 +22,10 @@ from tests.flows.reconciling import (
     wait_for_callbacks,
 )
 
-BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+LONG = pytest.mark.long
+BOTH_DATABASES = pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=LONG), "postgresql"], indirect=True
+)
 OCTOPUSH_MIX = {"DELIVERED": 0.8, "NOT_DELIVERED": 0.1, "BLACKLISTED_NUMBER": 0.05, "UNKNOWN_DELIVERY": 0.05}
 
 
@@ -55,9 +58,9 @@ def run_state(ledger):
 @pytest.mark.parametrize(
     ("callbacks", "database_url"),
     [
-        ("once", "sqlite"),
+        pytest.param("once", "sqlite", marks=LONG),
         ("final_only", "sqlite"),
-        ({"duplicate": 0.3, "reorder": 0.3, "before_response": 0.3}, "sqlite"),
+        pytest.param({"duplicate": 0.3, "reorder": 0.3, "before_response": 0.3}, "sqlite", marks=LONG),
         ({"duplicate": 0.3, "reorder": 0.3, "before_response": 0.3}, "postgresql"),
     ],
     ids=str,
@@ -163,10 +166,11 @@ def test_a_provider_that_is_down_leaves_everything_as_it_is_and_is_told(sandbox,
 @pytest.mark.parametrize(
     ("provider", "lost"),
     [
-        *(("bird", lost) for lost in ("drop_after", "error_after", "drop_before", "error_before")),
+        *(("bird", lost) for lost in ("drop_after", "error_before")),
+        *(pytest.param("bird", lost, marks=LONG) for lost in ("error_after", "drop_before")),
         # At its 50 requests a minute, two will do.
         ("dripcel", "drop_after"),
-        ("dripcel", "error_before"),
+        pytest.param("dripcel", "error_before", marks=LONG),
     ],
 )
 def test_a_lost_answer_is_settled_without_a_person(sandbox, campaign, ledger, statuses, provider, lost):

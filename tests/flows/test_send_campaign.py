@@ -21,11 +21,20 @@ from tasks.store.tables import RunState
 from tests.flows.conftest import set_credentials
 
 PROVIDERS = ("octopush", "bird")
+one_database_each = pytest.mark.parametrize(
+    ("provider", "database_url"),
+    [
+        ("octopush", "postgresql"),
+        ("bird", "sqlite"),
+        pytest.param("octopush", "sqlite", marks=pytest.mark.long),
+        pytest.param("bird", "postgresql", marks=pytest.mark.long),
+    ],
+    indirect=["database_url"],
+)
 on_both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
-@on_both_databases
-@pytest.mark.parametrize("provider", PROVIDERS)
+@one_database_each
 def test_everybody_gets_their_own_text_exactly_once_and_the_ledger_says_so(sandbox, campaign, statuses, provider):
     account = send_campaign(campaign(provider, 1_203))
     assert account.is_balanced
@@ -103,8 +112,7 @@ def test_texts_that_fit_no_placeholder_are_grouped_by_equal_text(sandbox, campai
         assert connection.execute(text("SELECT size FROM provider_request")).scalars().all() == [250, 250]
 
 
-@on_both_databases
-@pytest.mark.parametrize("provider", PROVIDERS)
+@one_database_each
 def test_a_provider_that_is_down_stops_the_run_and_the_same_command_resumes_it(
     monkeypatch, campaign, statuses, provider
 ):
