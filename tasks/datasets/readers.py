@@ -91,7 +91,7 @@ def open_contacts(path: str) -> ContactFile:
         with open(local, "rb") as file:  # noqa: PTH123 - a plain local file
             magic = file.read(8)
         with _damage_explained(described):
-            table = _open_table(local, described, magic)
+            table = _open_table(local, described, magic, stack)
         return ContactFile(path, table, sha256_of(local), stack.pop_all())
     raise AssertionError("an ExitStack swallows nothing")
 
@@ -105,13 +105,13 @@ def _damage_explained(described: str) -> Iterator[None]:
         raise DatasetError(f"{described} is damaged or cannot be read: export or copy it again") from error
 
 
-def _open_table(local: str, described: str, magic: bytes) -> _Table:
+def _open_table(local: str, described: str, magic: bytes, stack: ExitStack) -> _Table:
     if not magic:
         raise DatasetError(f"{described} is empty: it has not even a header")
     if magic.startswith(_PARQUET_MAGIC):
         return ParquetTable(local, described)
     if magic.startswith(_EXCEL_MAGIC):
-        return WorkbookTable(local, described)
+        return WorkbookTable(local, described, stack)
     if fsspec.utils.infer_compression(local) is None:
         for mark, suffix in _COMPRESSED_MAGIC.items():
             if magic.startswith(mark):

@@ -15,6 +15,8 @@ from tasks.datasets.unpacking import most_unpacked_bytes
 
 _MOST_UNPACKED_BYTES = 4 << 30
 _MOST_SHARED_TEXT_BYTES = 512 << 20
+_TEXTS_WITHOUT_QUESTION = 200_000
+"""Shared texts; openpyxl makes an object of each. Of more, each takes at least a byte in the archive."""
 _MOST_PART_BYTES = 16 << 20
 """Of any part but sheets and shared texts: styles, the list of sheets."""
 _MOST_ROW_BYTES = 4 << 20
@@ -28,6 +30,7 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _CONTENT_TYPES = "[Content_Types].xml"
 _OVERRIDE = re.compile(rb"<[^<>]*?\bOverride\b([^<>]*)>")
 _PART_NAME = re.compile(rb"""\bPartName\s*=\s*["']/?([^"']*)["']""")
+_TEXT = re.compile(rb"<(?:\w+:)?si[\s>/]")
 _NEVER_READ = ("xl/media/", "xl/embeddings/", "xl/drawings/", "xl/charts/", "xl/vbaProject.bin")
 _DAMAGE = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zlib.error)
 
@@ -81,6 +84,7 @@ def _directory_bytes(tail: bytes) -> int:
 def _check_parts(archive: zipfile.ZipFile, packed_bytes: int, described: str) -> int:
     entries = archive.infolist()
     sizes = {entry.filename: entry.file_size for entry in entries}
+    packed = {entry.filename: entry.compress_size for entry in entries}
     if len(sizes) != len(entries):
         raise ValueError("a name stands twice")
     if "xl/workbook.xml" not in sizes:
@@ -99,8 +103,25 @@ def _check_parts(archive: zipfile.ZipFile, packed_bytes: int, described: str) ->
             if name in sheets:
                 _check_sheet(part, name, described)
             else:
-                _refuse_entities(part.read(_PROLOGUE_BYTES), described)
+                prologue = part.read(_PROLOGUE_BYTES)
+                _refuse_entities(prologue, described)
+                if name in shared_texts:
+                    _check_shared_texts(prologue, part, packed[name], described)
     return unpacked
+
+
+def _check_shared_texts(prologue: bytes, part: IO[bytes], packed_bytes: int, described: str) -> None:
+    """No more texts than the part can hold if they are those of a list."""
+    most, found, piece = max(_TEXTS_WITHOUT_QUESTION, packed_bytes), 0, prologue
+    before = b""
+    while piece:
+        window = before + piece
+        found += sum(match.end() > len(before) for match in _TEXT.finditer(window))
+        before, piece = window[-16:], part.read(_PIECE_BYTES)
+        if found > most:
+            raise DatasetError(
+                f"{described} has more than {most:,} texts, nearly all of them empty or equal: save it as CSV"
+            )
 
 
 def _roles(archive: zipfile.ZipFile, sizes: dict[str, int]) -> tuple[set[str], set[str]]:

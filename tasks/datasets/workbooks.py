@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -15,8 +16,8 @@ from tasks.datasets.workbook_packages import check_package
 _MOST_ROWS = 1_048_576
 """What Excel has. A row may call itself the ten-billionth, and all the rows before it would be made."""
 _CELLS_WITHOUT_QUESTION = 4_000_000
-_MOST_CELLS_PER_BYTE = 3
-"""A row with one cell, in the last column, is 40 bytes of XML and 16,384 cells. A list has less than one."""
+_MOST_CELLS_PER_BYTE = 1
+"""A row with one cell, in the last column, is 40 bytes and 16,384 cells. A list has a third of one at most."""
 _MOST_EXACT_INTEGER = 2**53
 _ZEROS_FORMAT = re.compile(r"0{2,}")
 
@@ -27,14 +28,18 @@ class WorkbookTable:
     Args:
         path: A local file.
         described: The file's name for messages.
+        stack: Closes the file. It is opened once, because all texts that its cells share are read each time.
 
     Raises:
         DatasetError: It is encrypted, damaged, of the old format, absurdly large, or empty.
     """
 
-    def __init__(self, path: str, described: str) -> None:
-        self._path, self._described = path, described
+    def __init__(self, path: str, described: str, stack: ExitStack) -> None:
+        self._described = described
         self._most_cells = max(_CELLS_WITHOUT_QUESTION, _MOST_CELLS_PER_BYTE * check_package(path, described))
+        with _translated_errors(described):
+            self._workbook = _open(path)
+        stack.callback(self._workbook.close)
         self._sheet, self._header_row, first = self._find_header()
         self.header = unique_header(_without_trailing_blanks(first), described)
         others = [name for name in self._sheet_names() if name != self._sheet]
@@ -61,12 +66,12 @@ class WorkbookTable:
         raise DatasetError(f"{self._described} is empty: no sheet has a header")
 
     def _sheet_names(self) -> list[str]:
-        with _translated_errors(self._described), _Workbook(self._path) as workbook:
-            return [sheet.title for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+        with _translated_errors(self._described):
+            return [sheet.title for sheet in self._workbook.worksheets if sheet.sheet_state == "visible"]
 
     def _cells(self, sheet: str) -> Iterator[tuple[int, list[str]]]:
-        with _translated_errors(self._described), _Workbook(self._path) as workbook:
-            worksheet = workbook[sheet]
+        with _translated_errors(self._described):
+            worksheet = self._workbook[sheet]
             # The size that a sheet declares is a hint of the program that wrote it, and often wrong.
             worksheet.reset_dimensions()
             cells = 0
@@ -90,20 +95,11 @@ class WorkbookTable:
                 )
 
 
-class _Workbook:
-    """openpyxl's streaming reader, closed in any case."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions, which do not matter here
-            self._workbook = openpyxl.load_workbook(self._path, read_only=True, data_only=True, keep_links=False)
-        return self._workbook
-
-    def __exit__(self, *_: object) -> None:
-        self._workbook.close()
+def _open(path: str) -> Any:
+    """The streaming reader of openpyxl."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles and extensions, which do not matter here
+        return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
 
 
 class _translated_errors:  # noqa: N801 - reads as a sentence after `with`
