@@ -14,6 +14,7 @@ _PHONE = re.compile(
 )
 # `%40` is `@` inside an URL. A quoted local part may have anything in it.
 _EMAIL = re.compile(r"(?:\"[^\"@\r\n]{1,128}\"|[^\s@<>\",;:=?&]{1,128})(?:@|%40)[^\s@<>\"',;:/?&]+", re.IGNORECASE)
+_MASKED_LOCAL_PART = re.compile(rf"[\W_]*[^\W_]?{_HIDDEN}(?:@|%40)", re.IGNORECASE)
 _AT = re.compile(r"@|%40", re.IGNORECASE)
 
 _SHOWN_DIGITS = 7
@@ -38,8 +39,13 @@ def mask_address(address: str) -> str:
 
 def mask_text(text: str) -> str:
     """The same text with everything in it that looks like a phone number or an e-mail address masked."""
-    masked = _EMAIL.sub(lambda found: mask_address(found.group()), text)
+    masked = _EMAIL.sub(_mask_email, text)
     return _PHONE.sub(lambda found: _mask_digits(found.group()), masked)
+
+
+def _mask_email(found: re.Match[str]) -> str:
+    # What is masked already stays as it is, also between the backslashes of a `repr`.
+    return found[0] if _MASKED_LOCAL_PART.match(found[0]) else mask_address(found[0])
 
 
 def printable(text: str) -> str:

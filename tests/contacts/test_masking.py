@@ -90,3 +90,13 @@ def test_no_spelling_of_a_number_shows_its_last_four_digits(
         return  # reads as a date
     shown = re.sub(r"\D", "", mask_text(f"{before} +{number} {after}"))
     assert shown == digits[: min(7, len(digits) - 4)]
+
+
+@pytest.mark.parametrize(
+    "text", ["'ada@example.com'", 'say "ada@example.com"', "it's 'a b@example.com', \\ada@x.org\x85"]
+)
+def test_what_is_masked_is_masked_in_its_repr_too(text):
+    masked = mask_text(text)
+    assert mask_text(masked) == masked
+    assert mask_text(repr(masked)) == repr(masked)
+    assert mask_text(repr(repr(masked))) == repr(repr(masked))
