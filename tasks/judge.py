@@ -4,8 +4,8 @@ The order of the questions is the order of the reasons: is it an address, is it 
 it, does the content fit. A row is excluded for the first question that it fails.
 """
 
-import json
 from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii
 
 import pandas as pd
 
@@ -169,10 +169,10 @@ class AudienceJudge:
                 "address": found.loc[accepted, "address"],
                 "country": found.loc[accepted, "country"].replace("", None),
                 "external_code": cells.loc[accepted, "external_code"].replace("", None),
-                "new_contact": self._describe_new_contacts(batch.frame, cells, found, new).reindex(accepted),
             },
             index=accepted,
-        ).join(composed)
+        ).join([composed, self._describe_contacts(batch.frame, cells, found, new).reindex(accepted)])
+        messages["is_new"] = accepted.isin(new)
         excluded = verdicts.reason.index.difference(accepted, sort=False)
         raw = cells["email" if self._content.channel is Channel.EMAIL else "phone"]
         exclusions = pd.DataFrame(
@@ -271,35 +271,36 @@ class AudienceJudge:
                 "multimedia messages go to " + ", ".join(sorted(allowed)) + " only, not to " + countries.loc[rows],
             )
 
-    def _describe_new_contacts(
+    def _describe_contacts(
         self, frame: pd.DataFrame, cells: pd.DataFrame, found: pd.DataFrame, new: "pd.Index[int]"
-    ) -> "pd.Series[str]":
-        """What the registry shall know of these rows: JSON objects with the columns of `contact`."""
+    ) -> pd.DataFrame:
+        """What the registry shall know of these rows, beside what their messages say."""
         is_email = self._content.channel is Channel.EMAIL
-        described = pd.DataFrame(
-            {
-                "external_code": cells.loc[new, "external_code"],
-                "first_name": cells.loc[new, "first_name"],
-                "last_name": cells.loc[new, "last_name"],
-                "timezone": cells.loc[new, "timezone"],
-                "phone": "" if is_email else found.loc[new, "address"].map(reachable_address),
-                "email": found.loc[new, "address"].map(reachable_address)
-                if is_email
-                else normalise_emails(cells.loc[new, "email"])["address"],
-                "country": found.loc[new, "country"],
-            },
-            index=new,
+        addresses = found.loc[new, "address"].map(reachable_address)
+        others = [name for name in frame.columns if name not in self._columns.contact_columns]
+        return (
+            pd.DataFrame(
+                {
+                    "phone": "" if is_email else addresses,
+                    "email": addresses if is_email else normalise_emails(cells.loc[new, "email"])["address"],
+                    "first_name": cells.loc[new, "first_name"],
+                    "last_name": cells.loc[new, "last_name"],
+                    "timezone": cells.loc[new, "timezone"],
+                },
+                index=new,
+            )
+            .replace("", None)
+            .assign(fields=_as_json_objects(frame.loc[new, others]))
         )
-        others = frame.loc[new, [name for name in frame.columns if name not in self._columns.contact_columns]]
-        return pd.Series(
-            [
-                json.dumps(
-                    {key: value or None for key, value in contact.items()}
-                    | {"fields": {key: value for key, value in fields.items() if value}},
-                    ensure_ascii=False,
-                )
-                for contact, fields in zip(described.to_dict("records"), others.to_dict("records"), strict=True)
-            ],
-            index=new,
-            dtype=object,
-        )
+
+
+def _as_json_objects(frame: pd.DataFrame) -> list[str]:
+    """The filled cells of each row, by column."""
+    columns = []
+    for name in frame.columns:
+        key = encode_basestring_ascii(str(name))
+        cells = frame[name].to_numpy(dtype=object)
+        columns.append([f"{key}: {encode_basestring_ascii(cell)}" if cell else "" for cell in cells])
+    if not columns:
+        return ["{}"] * len(frame)
+    return ["{" + ", ".join(filter(None, row)) + "}" for row in zip(*columns, strict=True)]

@@ -25,6 +25,18 @@ DEFAULT_CHUNK_SIZE = 5_000
 """Messages of one task run. A task run costs 20 to 30 ms of server work, so chunks are large; a run can be watched
 and stopped within a chunk as well."""
 
+_MESSAGE_COLUMNS = ["row_number", "address", "country", "external_code", "parts", "variables"]
+_CONTACT_COLUMNS = [
+    "external_code",
+    "phone",
+    "email",
+    "first_name",
+    "last_name",
+    "country",
+    "timezone",
+    "fields",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -83,17 +95,17 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
             source_sha256=prepared.source_sha256,
             chunk_sizes=np.bincount(chunk_of_message).tolist(),
         )
+        chunk_id_of_message = np.array(chunk_ids, dtype=np.int64)[chunk_of_message]
         position = 0
         for batch in spool.messages():
-            new_contacts = [contact for row in batch if (contact := row.pop("new_contact"))]
-            for row, chunk in zip(batch, chunk_of_message[position : position + len(batch)], strict=True):
-                del row["text_key"]
-                row["chunk_id"] = chunk_ids[chunk]
+            columns = batch.select(_MESSAGE_COLUMNS).to_pydict()
+            columns["chunk_id"] = chunk_id_of_message[position : position + len(batch)].tolist()
             position += len(batch)
-            runs.add_messages(connection, run, batch)
-            registry.add_contacts(connection, new_contacts)
-        for rows in spool.exclusions():
-            runs.add_exclusions(connection, run, rows)
+            runs.add_messages(connection, run, columns)
+            new = batch.filter(batch["is_new"]).select(_CONTACT_COLUMNS)
+            registry.add_contacts(connection, new.to_pydict())
+        for excluded in spool.exclusions():
+            runs.add_exclusions(connection, run, excluded)
         for addresses in spool.suppressions():
             consent.add_suppressions(
                 connection, identity.content.channel, addresses, reason="opted_out", source=f"file of {run.key}"

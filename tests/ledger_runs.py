@@ -8,6 +8,7 @@ from tasks.datasets.locations import sha256_of
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.store import runs
 from tasks.store.tables import Message
+from tests.rows import columns_of
 
 MESSAGE = Message.__table__
 
@@ -40,13 +41,15 @@ def add_run(ledger, contact_file, messages, exclusions=(), *, name="spring", cha
         runs.add_messages(
             connection,
             run,
-            [
-                {key: row[key] for key in (*planned, "chunk_id")}
-                | {"variables": row["variables"] and json.dumps(row["variables"], ensure_ascii=False)}
-                for row in rows
-            ],
+            columns_of(
+                [
+                    {key: row[key] for key in (*planned, "chunk_id")}
+                    | {"variables": row["variables"] and json.dumps(row["variables"], ensure_ascii=False)}
+                    for row in rows
+                ]
+            ),
         )
-        runs.add_exclusions(connection, run, exclusions)
+        runs.add_exclusions(connection, run, columns_of(exclusions))
         for message in messages:
             if settled := {key: value for key, value in message.items() if key not in planned}:
                 where = MESSAGE.c.reference == f"{run.token}-{message['row_number']}"

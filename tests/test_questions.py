@@ -16,6 +16,7 @@ from tasks.store import outbox, runs
 from tasks.store.outbox import RecordedOutcome
 from tasks.store.tables import Message, utc_now
 from tests.claims import claim
+from tests.rows import columns_of
 
 MESSAGE = Message.__table__
 ANN = "+12125550101"
@@ -76,7 +77,7 @@ def two_runs_to_ann(ledger):
                 chunk_sizes=[1],
             )
             row = {"row_number": 2, "address": ANN, "country": "US", "parts": 1, "variables": None}
-            runs.add_messages(connection, run, [row | {"external_code": None, "chunk_id": chunk}])
+            runs.add_messages(connection, run, columns_of([row | {"external_code": None, "chunk_id": chunk}]))
             [message] = outbox.planned_messages(connection, chunk)
             claim(connection, run, chunk, [message.id])
         return run, chunk, message.id

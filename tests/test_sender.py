@@ -24,6 +24,7 @@ from tasks.requests import shape_requests
 from tasks.sender import ChunkReport, ChunkSender
 from tasks.store import chunks, leases, outbox, runs
 from tasks.store.session import Ledger
+from tests.rows import columns_of
 from tests.scripted_provider import ScriptedProvider
 
 SINGLE = Capabilities(
@@ -62,7 +63,7 @@ class Sending:
                 {"row_number": n + 2, "address": f"+1212555{100 + n:04d}", "chunk_id": self.chunk}
                 for n in range(people)
             ]
-            runs.add_messages(connection, self.run, rows)
+            runs.add_messages(connection, self.run, columns_of(rows))
             self.owner = leases.process_name()
             runs.acquire_run(connection, self.run.id, self.owner)
 

@@ -4,7 +4,6 @@ Reading can take minutes and may come from another machine; writing the ledger i
 them apart, and lets a dry run do everything but the writing.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +25,19 @@ _MESSAGES = pa.schema(
         ("parts", pa.int16()),
         ("variables", pa.string()),
         ("text_key", pa.int64()),
-        ("new_contact", pa.string()),
+        ("is_new", pa.bool_()),
+        ("phone", pa.string()),
+        ("email", pa.string()),
+        ("first_name", pa.string()),
+        ("last_name", pa.string()),
+        ("timezone", pa.string()),
+        ("fields", pa.string()),
     ]
 )
 _EXCLUSIONS = pa.schema(
     [("row_number", pa.int64()), ("address", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
 )
+_BATCH_ROWS = 20_000
 _SUPPRESSIONS = pa.schema([("address", pa.string())])
 
 
@@ -39,7 +45,8 @@ class SpoolWriter:
     """Writes a spool; use as a context manager.
 
     `messages` have the columns `row_number, address, country, external_code, parts, variables (JSON object),
-    text_key (messages with equal keys can go in one request), new_contact (JSON object, null for known ones)`;
+    text_key (messages with equal keys can go in one request), is_new`, and of contacts that are new to the
+    registry what it shall know: `phone, email, first_name, last_name, timezone, fields (JSON object)`;
     `exclusions` have `row_number, address, reason, detail`; `suppressions` have `address`.
     """
 
@@ -109,25 +116,22 @@ class Spool:
         ].to_numpy()
         return keys
 
-    def messages(self) -> Iterator[list[dict[str, Any]]]:
-        """Messages in batches; `new_contact` is decoded."""
-        for batch in self._rows("messages"):
-            for row in batch:
-                row["new_contact"] = json.loads(row["new_contact"]) if row["new_contact"] else None
-            yield batch
+    def messages(self) -> Iterator[pa.RecordBatch]:
+        """Messages in batches."""
+        yield from self._batches("messages")
 
-    def exclusions(self) -> Iterator[list[dict[str, Any]]]:
-        """Exclusions in batches."""
-        yield from self._rows("exclusions")
-        if (self._directory / "late_exclusions.parquet").exists():
-            yield from self._rows("late_exclusions")
+    def exclusions(self) -> Iterator[dict[str, list[Any]]]:
+        """The columns of exclusions, in batches."""
+        for name in ("exclusions", "late_exclusions"):
+            if (self._directory / f"{name}.parquet").exists():
+                for batch in self._batches(name):
+                    yield batch.to_pydict()
 
     def suppressions(self) -> Iterator[list[str]]:
         """Suppressed addresses in batches."""
-        for batch in self._rows("suppressions"):
-            yield [row["address"] for row in batch]
+        for batch in self._batches("suppressions"):
+            yield batch["address"].to_pylist()
 
-    def _rows(self, name: str) -> Iterator[list[dict[str, Any]]]:
+    def _batches(self, name: str) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(self._directory / f"{name}.parquet") as file:
-            for batch in file.iter_batches(batch_size=10_000):
-                yield batch.to_pylist()
+            yield from file.iter_batches(batch_size=_BATCH_ROWS)

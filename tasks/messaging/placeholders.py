@@ -58,6 +58,10 @@ class PlaceholderText:
             return dict(zip(self.names, values, strict=True))
         return None
 
+    def fill(self, values: Mapping[str, str]) -> str:
+        """What the provider makes of the text: its fixed words have no brace."""
+        return self.text.format_map(values)
+
     def _is_safe(self, value: str) -> bool:
         if not value or len(value) > self.max_chars or _BRACE.search(value):
             return False

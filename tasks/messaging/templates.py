@@ -86,7 +86,7 @@ class CompiledText:
         pieces = []
         chars = 0
         try:
-            for piece in self._template.root_render_func(self._template.new_context(cells)):
+            for piece in self._template.root_render_func(self._template.new_context(cells, shared=True)):
                 chars += len(piece)
                 if chars > MAX_TEXT_CHARS:
                     raise LimitExceeded(f"a text of more than {MAX_TEXT_CHARS} characters")  # noqa: TRY301 - rare

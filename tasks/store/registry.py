@@ -1,6 +1,6 @@
 """Looking a batch of addresses up: who is known, who must not be contacted."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, or_, select, text
 
 from tasks.contacts.keyed_hash import hashes_of
 from tasks.messaging.statuses import Channel, Purpose
-from tasks.store.bulk import insert_rows
+from tasks.store.bulk import insert_columns
 from tasks.store.erasure_key import required_key
 from tasks.store.row_sets import as_table
 from tasks.store.tables import Contact, Suppression, SuppressionScope, utc_now
@@ -37,12 +37,12 @@ def find_contacts(connection: Connection, channel: Channel, addresses: Collectio
     return found
 
 
-def add_contacts(connection: Connection, contacts: Iterable[dict[str, Any]]) -> None:
-    """Add contacts to the registry; keys are columns of `contact`, `fields` among them."""
+def add_contacts(connection: Connection, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Add contacts to the registry: columns of `contact`, equally long, `fields` among them as JSON text."""
     now = utc_now()
-    defaults = dict.fromkeys(_CONTACT.c.keys()) | {"enabled": True, "created_at": now, "updated_at": now}
-    del defaults["id"]
-    insert_rows(connection, _CONTACT, [defaults | contact for contact in contacts])
+    defaults = {"enabled": True, "created_at": now, "updated_at": now}
+    constants = {name: value for name, value in defaults.items() if name not in columns}
+    insert_columns(connection, _CONTACT, columns, constants)
 
 
 def suppressed_channels(channel: Channel) -> tuple[Channel, ...]:

@@ -2,7 +2,7 @@
 
 import secrets
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store import leases
-from tasks.store.bulk import insert_rows
+from tasks.store.bulk import insert_columns
 from tasks.store.chunks import cancel_rest, chunks_at_work, reopen_chunks, settle_abandoned
 from tasks.store.session import LedgerError
 from tasks.store.tables import (
@@ -182,33 +182,32 @@ def create_run(
     return get_run(connection, run_id), chunk_ids
 
 
-def add_messages(connection: Connection, run: RunRecord, rows: Iterable[dict[str, Any]]) -> None:
+def add_messages(connection: Connection, run: RunRecord, columns: Mapping[str, Sequence[Any]]) -> None:
     """Add planned messages.
 
     Args:
         connection: The transaction that also adds the run.
         run: Their run.
-        rows: `row_number, address, country, external_code, parts, variables, chunk_id` each.
+        columns: `row_number, address, country, external_code, parts, variables, chunk_id`, equally long.
     """
-    now = utc_now()
-    values = [
+    references = [f"{run.token}-{row_number}" for row_number in columns.get("row_number", ())]
+    insert_columns(
+        connection,
+        _MESSAGE,
+        {**columns, "reference": references},
         {
-            **row,
             "run_id": run.id,
-            "reference": f"{run.token}-{row['row_number']}",
             "provider": run.provider,
             "status": MessageStatus.PLANNED,
             "attempts": 0,
-            "status_at": now,
-        }
-        for row in rows
-    ]
-    insert_rows(connection, _MESSAGE, values)
+            "status_at": utc_now(),
+        },
+    )
 
 
-def add_exclusions(connection: Connection, run: RunRecord, rows: Iterable[dict[str, Any]]) -> None:
-    """Add excluded rows: `row_number, address, reason, detail` each."""
-    insert_rows(connection, _EXCLUSION, [{**row, "run_id": run.id} for row in rows])
+def add_exclusions(connection: Connection, run: RunRecord, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Add excluded rows: `row_number, address, reason, detail`, equally long."""
+    insert_columns(connection, _EXCLUSION, columns, {"run_id": run.id})
 
 
 def check_balance(connection: Connection, run: RunRecord) -> None:

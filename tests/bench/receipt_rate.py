@@ -29,6 +29,7 @@ from tests.claims import claim
 from tests.receiver.octopush_deliveries import shuffled_with_repeats
 from tests.receiver.receiver_process import SECRET, receiver_process
 from tests.receiver.retrying_sender import Sent, post, send_until_taken
+from tests.rows import columns_of
 
 _MESSAGE = Message.__table__
 _RECIPIENTS_A_REQUEST = 500
@@ -106,7 +107,7 @@ def _hand_over(ledger: Ledger, messages: int) -> tuple[list[tuple[str, str, str]
                 | {"external_code": None, "variables": None}
                 for row, address in enumerate(fictional_numbers(size), 2)
             ]
-            runs.add_messages(connection, run, people)
+            runs.add_messages(connection, run, columns_of(people))
             planned = iter(outbox.planned_messages(connection, chunk_id))
         while batch := list(islice(planned, _RECIPIENTS_A_REQUEST)):
             reference = f"{run.token}-{batch[0].row_number}-1"

@@ -4,6 +4,7 @@ from tasks.messaging.statuses import Channel, Purpose
 from tasks.store import runs
 from tasks.store.session import Ledger
 from tests.conftest import make_database
+from tests.rows import columns_of
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def planning(ledger: Ledger):
                     for n in range(size)
                 ]
                 row += size
-                runs.add_messages(connection, run, rows)
+                runs.add_messages(connection, run, columns_of(rows))
         return run, chunk_ids
 
     return plan_run

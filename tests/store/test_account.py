@@ -17,6 +17,7 @@ from tasks.store.session import Ledger
 from tasks.store.tables import CampaignRun, Message, Reply, RunState
 from tasks.store.timeline import choose_step
 from tests.accounts import make_account
+from tests.rows import columns_of
 
 MESSAGE = Message.__table__
 PLANNED_AT = datetime(2026, 3, 20, 10, 30, 0, 250_000, tzinfo=UTC)
@@ -119,7 +120,7 @@ def settle_nothing(ledger):
             chunk_sizes=[],
         )
         row = {"row_number": 2, "address": None, "reason": ExclusionReason.MISSING_ADDRESS, "detail": "empty"}
-        runs.add_exclusions(connection, run, [row])
+        runs.add_exclusions(connection, run, columns_of([row]))
     return run
 
 

@@ -8,8 +8,9 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from tasks.messaging.statuses import Channel, ExclusionReason, MessageStatus
 from tasks.store import consent, registry
-from tasks.store.bulk import insert_rows
+from tasks.store.bulk import insert_columns
 from tasks.store.tables import Contact, Exclusion, Message, SyncPoint
+from tests.rows import columns_of
 
 MESSAGE, EXCLUSION, CONTACT, POINT = (
     Message.__table__,
@@ -48,8 +49,8 @@ def test_every_kind_of_value_comes_back_as_it_was_given(ledger, plan):
     }
     fields = {"first": "Zoë \U0001f600", "quote": '"\\', "none": None, "number": 1.5}
     with ledger.writing() as connection:
-        insert_rows(connection, MESSAGE, [message(run, chunk, 2, **told)])
-        registry.add_contacts(connection, [{"phone": ANN, "enabled": False, "fields": fields}])
+        insert_columns(connection, MESSAGE, columns_of([message(run, chunk, 2, **told)]))
+        registry.add_contacts(connection, columns_of([{"phone": ANN, "enabled": False, "fields": fields}]))
     with ledger.reading() as connection:
         kept = connection.execute(select(MESSAGE)).mappings().one()
         contact = connection.execute(select(CONTACT)).mappings().one()
@@ -60,7 +61,7 @@ def test_every_kind_of_value_comes_back_as_it_was_given(ledger, plan):
 
 def test_no_rows_are_no_statement(ledger):
     with ledger.writing() as connection:
-        insert_rows(connection, MESSAGE, [])
+        insert_columns(connection, MESSAGE, columns_of([]))
 
 
 def test_a_default_that_only_python_knows_is_asked_for(ledger, plan):
@@ -68,14 +69,15 @@ def test_a_default_that_only_python_knows_is_asked_for(ledger, plan):
     row = message(run, chunk, 2)
     del row["attempts"]
     with pytest.raises(ValueError, match="attempts"), ledger.writing() as connection:
-        insert_rows(connection, MESSAGE, [row])
+        insert_columns(connection, MESSAGE, columns_of([row]))
 
 
-def test_rows_of_different_shapes_are_refused(ledger, plan):
+def test_columns_of_different_lengths_are_refused(ledger, plan):
     run, (chunk,) = plan(0)
-    rows = [message(run, chunk, 2), message(run, chunk, 3, reason="x")]
-    with pytest.raises(ValueError, match="different columns"), ledger.writing() as connection:
-        insert_rows(connection, MESSAGE, rows)
+    columns = columns_of([message(run, chunk, 2), message(run, chunk, 3)])
+    columns["reason"] = ["x"]
+    with pytest.raises(ValueError, match="not equally long"), ledger.writing() as connection:
+        insert_columns(connection, MESSAGE, columns)
 
 
 def test_a_word_that_is_not_in_the_vocabulary_and_an_instant_without_a_zone_are_refused(ledger, plan):
@@ -83,7 +85,7 @@ def test_a_word_that_is_not_in_the_vocabulary_and_an_instant_without_a_zone_are_
     for value in ({"status": "lost"}, {"status_at": NOON.replace(tzinfo=None)}):
         # SQLAlchemy wraps on the way into a statement, COPY does not: a ValueError is at the bottom of both.
         with pytest.raises(Exception, match=r"not a valid|time zone") as caught, ledger.writing() as connection:
-            insert_rows(connection, MESSAGE, [message(run, chunk, 2, **value)])
+            insert_columns(connection, MESSAGE, columns_of([message(run, chunk, 2, **value)]))
         assert isinstance(getattr(caught.value, "orig", caught.value), ValueError)
 
 
@@ -92,16 +94,16 @@ def test_it_is_a_part_of_the_callers_transaction(ledger, plan):
 
     def fail_afterwards():
         with ledger.writing() as connection:
-            insert_rows(connection, MESSAGE, [message(run, chunk, 2)])
+            insert_columns(connection, MESSAGE, columns_of([message(run, chunk, 2)]))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_afterwards()
     with ledger.writing() as connection:
         with pytest.raises(IntegrityError), connection.begin_nested():
-            insert_rows(connection, MESSAGE, [message(run, chunk, n, address=ANN) for n in (2, 3)])
+            insert_columns(connection, MESSAGE, columns_of([message(run, chunk, n, address=ANN) for n in (2, 3)]))
         assert connection.execute(select(MESSAGE.c.id)).all() == []
-        insert_rows(connection, MESSAGE, [message(run, chunk, 2)])
+        insert_columns(connection, MESSAGE, columns_of([message(run, chunk, 2)]))
     with ledger.reading() as connection:
         assert len(connection.execute(select(MESSAGE.c.id)).all()) == 1
 
@@ -119,7 +121,7 @@ def test_a_repeated_address_is_an_integrity_error_that_does_not_tell_the_address
     run, (chunk,) = plan(0)
     rows = [message(run, chunk, n, address=ANN) for n in (2, 3)]
     with pytest.raises(IntegrityError) as caught, ledger.writing() as connection:
-        insert_rows(connection, MESSAGE, rows)
+        insert_columns(connection, MESSAGE, columns_of(rows))
     assert "message" in str(caught.value)
     assert_tells_nothing(caught.value, ANN)
 
@@ -136,7 +138,7 @@ def test_a_missing_value_is_an_integrity_error_that_does_not_tell_the_row(ledger
     run, _ = plan(0)
     row = {"run_id": run.id, "row_number": 2, "address": ANN, "reason": ExclusionReason.DUPLICATE, "detail": None}
     with pytest.raises(IntegrityError) as caught, ledger.writing() as connection:
-        insert_rows(connection, EXCLUSION, [row])
+        insert_columns(connection, EXCLUSION, columns_of([row]))
     assert_tells_nothing(caught.value, ANN)
 
 
@@ -144,13 +146,13 @@ def test_a_missing_value_is_an_integrity_error_that_does_not_tell_the_row(ledger
 def test_what_postgresql_does_not_take_is_a_data_error_without_the_value(postgresql_ledger, phone):
     name = "Smith" + "ereens"  # not in one piece: a traceback shows this line
     with pytest.raises(DataError) as caught, postgresql_ledger.writing() as connection:
-        registry.add_contacts(connection, [{"phone": phone, "fields": {}, "last_name": name}])
+        registry.add_contacts(connection, columns_of([{"phone": phone, "fields": {}, "last_name": name}]))
     assert_tells_nothing(caught.value, phone, name)
 
 
 def test_a_name_that_no_utf8_can_hold_is_refused_before_it_is_stored(ledger):
     with pytest.raises(UnicodeEncodeError), ledger.writing() as connection:
-        registry.add_contacts(connection, [{"last_name": "\ud83d", "fields": {}}])
+        registry.add_contacts(connection, columns_of([{"last_name": "\ud83d", "fields": {}}]))
     with ledger.reading() as connection:
         assert connection.execute(select(CONTACT.c.id)).all() == []
 
@@ -163,7 +165,9 @@ def test_a_connection_that_dies_in_a_copy_is_an_operational_error_and_is_not_use
             own = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             with ledger.writing() as other:
                 other.execute(text("SELECT pg_terminate_backend(:own, 10000)"), {"own": own})
-            insert_rows(connection, POINT, [{"name": f"n{n}", "read_until": NOON} for n in range(20_000)])
+            insert_columns(
+                connection, POINT, columns_of([{"name": f"n{n}", "read_until": NOON} for n in range(20_000)])
+            )
 
     with pytest.raises(OperationalError) as caught:
         rows_until_the_connection_dies()

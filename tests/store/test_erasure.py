@@ -29,6 +29,7 @@ from tasks.store.tables import (
     SuppressionScope,
 )
 from tests import claims
+from tests.rows import columns_of
 from tests.store.every_byte import files_that_mention, rows_that_mention
 
 MESSAGE, EXCLUSION, REPLY, EVENT = Message.__table__, Exclusion.__table__, Reply.__table__, ProviderEvent.__table__
@@ -102,36 +103,40 @@ def fill_with_ann(ledger, run):
     with ledger.writing() as connection:
         registry.add_contacts(
             connection,
-            [
-                {
-                    "phone": ANN,
-                    "email": ANNS_EMAIL,
-                    "external_code": "k-2",
-                    "first_name": "Ann",
-                    "fields": {"tel": ANN},
-                },
-                {"phone": BOB, "first_name": "Bob", "fields": {"sister": "+1 213 555 0102"}},
-            ],
+            columns_of(
+                [
+                    {
+                        "phone": ANN,
+                        "email": ANNS_EMAIL,
+                        "external_code": "k-2",
+                        "first_name": "Ann",
+                        "fields": {"tel": ANN},
+                    },
+                    {"phone": BOB, "first_name": "Bob", "fields": {"sister": "+1 213 555 0102"}},
+                ]
+            ),
         )
         runs.add_exclusions(
             connection,
             run,
-            [
-                {"row_number": 9, "address": ANN, "reason": ExclusionReason.DUPLICATE, "detail": "as row 2"},
-                {
-                    "row_number": 10,
-                    "address": "213 555-0102",
-                    "reason": ExclusionReason.INVALID_ADDRESS,
-                    "detail": "x",
-                },
-                {
-                    "row_number": 11,
-                    "address": "2135550102",
-                    "reason": ExclusionReason.INVALID_ADDRESS,
-                    "detail": "x",
-                },
-                {"row_number": 12, "address": BOB, "reason": ExclusionReason.DUPLICATE, "detail": "as row 3"},
-            ],
+            columns_of(
+                [
+                    {"row_number": 9, "address": ANN, "reason": ExclusionReason.DUPLICATE, "detail": "as row 2"},
+                    {
+                        "row_number": 10,
+                        "address": "213 555-0102",
+                        "reason": ExclusionReason.INVALID_ADDRESS,
+                        "detail": "x",
+                    },
+                    {
+                        "row_number": 11,
+                        "address": "2135550102",
+                        "reason": ExclusionReason.INVALID_ADDRESS,
+                        "detail": "x",
+                    },
+                    {"row_number": 12, "address": BOB, "reason": ExclusionReason.DUPLICATE, "detail": "as row 3"},
+                ]
+            ),
         )
         connection.execute(
             update(RUN).values(rows_read=7, campaign={"name": "spring", "note": f"not {ANNS_EMAIL}"})
@@ -446,7 +451,7 @@ def test_a_mailbox_that_several_people_share_takes_nobody_else_with_it(ledger):
     people = [{"phone": f"+121255501{n:02d}", "email": office, "first_name": "P", "fields": {}} for n in range(4)]
     own = {"phone": "+12125550150", "email": "ada@example.org", "fields": {}}
     with ledger.writing() as connection:
-        registry.add_contacts(connection, [*people, own])
+        registry.add_contacts(connection, columns_of([*people, own]))
         one = erasure.find_person(connection, "+12125550101")
         assert one.addresses == {"+12125550101"}
         erasure.erase_person(connection, one, keep_suppressed=False)

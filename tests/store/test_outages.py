@@ -34,6 +34,7 @@ from tasks.store.outbox import (
 from tasks.store.registry import add_contacts
 from tasks.store.session import Ledger, LedgerError, database_url
 from tasks.store.tables import Chunk, Message, SQLModel
+from tests.rows import columns_of
 from tests.store.conftest import planning
 from tests.store.cutting_proxy import cutting_proxy
 
@@ -300,7 +301,7 @@ def test_a_copy_that_is_cut_leaves_nothing(wire):
     ledger, proxy = wire
     proxy.cut_at("+12125550142")
     with pytest.raises(OperationalError), ledger.writing() as connection:
-        add_contacts(connection, [{"phone": f"+121255501{n:02d}", "fields": {}} for n in range(60)])
+        add_contacts(connection, columns_of([{"phone": f"+121255501{n:02d}", "fields": {}} for n in range(60)]))
     with ledger.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM contact")).scalar_one() == 0
 
@@ -372,7 +373,7 @@ def test_what_sqlite_cannot_write_is_an_error_that_may_be_retried_and_leaves_not
     def load(ledger):
         with ledger.writing() as connection:
             record_answers(connection, it)
-            add_contacts(connection, people)
+            add_contacts(connection, columns_of(people))
 
     with trouble(tmp_path / "ledger.db"), Ledger(url) as ledger:  # it can be opened, and read
         with pytest.raises(OperationalError, match=said):
@@ -395,7 +396,7 @@ with Ledger(sys.argv[1]) as ledger:
     for batch in range(100):
         try:
             with ledger.writing() as connection:
-                add_contacts(connection, [{"first_name": "x" * 500, "fields": {}} for _ in range(200)])
+                add_contacts(connection, {"first_name": ["x" * 500] * 200, "fields": ["{}"] * 200})
         except OperationalError as error:
             print(batch)
             break

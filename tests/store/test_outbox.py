@@ -9,6 +9,7 @@ from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.session import Ledger
 from tasks.store.tables import ChunkState, RequestState, SuppressionScope
 from tests import claims
+from tests.rows import columns_of
 
 
 def claim(connection, run, chunk, messages, requests=(), **changes):
@@ -174,7 +175,9 @@ def test_a_contact_that_was_disabled_after_planning_gets_nothing(ledger, plan):
     run, (chunk,) = plan(2)
     with ledger.writing() as connection:
         messages = outbox.planned_messages(connection, chunk)
-        registry.add_contacts(connection, [{"phone": messages[0].address, "enabled": False, "fields": {}}])
+        registry.add_contacts(
+            connection, columns_of([{"phone": messages[0].address, "enabled": False, "fields": {}}])
+        )
         got = claim(connection, run, chunk, messages)
     assert got.message_ids == {messages[1].id}
     assert rows(ledger, "SELECT status, reason FROM message WHERE status = 'cancelled'") == [

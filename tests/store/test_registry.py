@@ -1,6 +1,7 @@
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.store import consent, registry
 from tasks.store.tables import SuppressionScope
+from tests.rows import columns_of
 
 ANN, BOB, EVE = "+12125550101", "+12125550102", "+12125550103"
 
@@ -9,10 +10,12 @@ def test_known_contacts_are_found_by_the_channels_address(ledger):
     with ledger.writing() as connection:
         registry.add_contacts(
             connection,
-            [
-                {"phone": ANN, "email": "ann@example.com", "fields": {"tier": "gold"}},
-                {"phone": BOB, "enabled": False, "fields": {}},
-            ],
+            columns_of(
+                [
+                    {"phone": ANN, "email": "ann@example.com", "fields": {"tier": "gold"}},
+                    {"phone": BOB, "enabled": False, "fields": {}},
+                ]
+            ),
         )
         by_phone = registry.find_contacts(connection, Channel.SMS, [ANN, BOB, EVE])
         by_email = registry.find_contacts(connection, Channel.EMAIL, ["ann@example.com", "eve@example.com"])
@@ -23,7 +26,7 @@ def test_known_contacts_are_found_by_the_channels_address(ledger):
 def test_one_disabled_entry_disables_the_address(ledger):
     with ledger.writing() as connection:
         for enabled in (False, True, True):
-            registry.add_contacts(connection, [{"phone": ANN, "enabled": enabled, "fields": {}}])
+            registry.add_contacts(connection, columns_of([{"phone": ANN, "enabled": enabled, "fields": {}}]))
         assert not registry.find_contacts(connection, Channel.SMS, [ANN])[ANN].enabled
 
 
