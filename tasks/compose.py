@@ -1,12 +1,15 @@
 """Writing the text of every row: what its recipient reads, its SMS parts, and which request it can share."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import islice
 from json.encoder import encode_basestring
 
+import numpy as np
 import pandas as pd
 
 from tasks.messaging.parts import Charset, Encoding, Ucs2Cause, count_parts, explain_ucs2
@@ -69,7 +72,6 @@ class Composer:
         self._costly_characters: dict[str, str] = {}
         self._explained: set[str] = set()
         self.names: Sequence[str] = texts.variables
-        self._json_keys = [f"{encode_basestring(name)}: " for name in self.names]
         self.sample_texts: list[str] = []
         self.encodings: Counter[str] = Counter()
 
@@ -88,38 +90,45 @@ class Composer:
             `variables (JSON object), parts, text_key` of the rows that can be written, and `reason, detail` of
             the others; both have the row number as index.
         """
-        # A list each: a million small tuples would be a million things for the garbage collector to look at.
-        rows: list[int] = []
-        variables: list[str | None] = []
-        parts: list[int | None] = []
-        text_keys: list[int] = []
+        columns = {name: values[name].to_numpy(dtype=object).tolist() for name in self.names}
+        written = self._write_plain(columns, len(values))
         refused: dict[int, tuple[str, str]] = {}
-        columns = [values[name].to_numpy(dtype=object) for name in self.names]
-        cells_of_rows = zip(*columns, strict=True) if columns else [()] * len(values)
-        for row, cells in zip(values.index.tolist(), cells_of_rows, strict=True):
+        rows = values.index.to_numpy()
+        for place in [place for place, one in enumerate(written.texts) if one is None]:
             try:
-                written, its_parts, text_key = self._compose_row(cells)
+                self._write_row({name: cells[place] for name, cells in columns.items()}, written, place)
             except _DoesNotFit as error:
-                refused[row] = error.reason.value, str(error)
-            else:
-                rows.append(row)
-                variables.append(written)
-                parts.append(its_parts)
-                text_keys.append(text_key)
+                written.is_refused[place] = True
+                refused[int(rows[place])] = error.reason.value, str(error)
+        counted = self._count_parts(written.texts) if self._counts_parts else [None] * len(rows)
         composed = pd.DataFrame(
             {
-                "variables": pd.array(variables, dtype=object),
-                "parts": pd.array(parts, dtype="Int16"),
-                "text_key": pd.array(text_keys, dtype="int64"),
-            },
-            index=pd.Index(rows, dtype="int64"),
+                "variables": pd.array(self._as_json(columns, len(rows)), dtype=object),
+                "parts": pd.array(counted, dtype="Int16"),
+                "text_key": written.text_keys,
+            }
+        ).set_index(values.index)
+        self._take_samples(written.texts)
+        return (
+            composed.loc[~written.is_refused],
+            pd.DataFrame.from_dict(refused, orient="index", columns=["reason", "detail"]),
         )
-        return composed, pd.DataFrame.from_dict(refused, orient="index", columns=["reason", "detail"])
 
-    def _compose_row(self, cells: Sequence[str]) -> tuple[str | None, int | None, int]:
-        values = dict(zip(self.names, cells, strict=True))
-        is_complete = all(cell and not cell.isspace() for cell in cells)
-        if not is_complete and (missing := self._texts.missing(values)):
+    def _write_plain(self, columns: Mapping[str, Sequence[str]], rows: int) -> "_Written":
+        """All rows that need no template engine."""
+        written = _Written(rows)
+        plain, shared = self._texts.plain, self._texts.shared
+        if plain is None:
+            return written
+        texts = plain.write(columns, rows, None if shared is None else shared.takes)
+        most = sys.maxsize if self._max_chars is None else self._max_chars
+        written.texts = [text if text and len(text) <= most and not text.isspace() else None for text in texts]
+        if shared is None and self._is_bulk:
+            written.text_keys = np.array([self._text_key(text) if text else 0 for text in written.texts], np.int64)
+        return written
+
+    def _write_row(self, values: Mapping[str, str], written: "_Written", place: int) -> None:
+        if missing := self._texts.missing(values):
             raise _DoesNotFit(ExclusionReason.MISSING_VALUE, _say_missing(missing, self._sources))
         text, fits_shared = self._write(values)
         if self._texts.is_text and not (text or "").strip():
@@ -129,18 +138,15 @@ class Composer:
                 ExclusionReason.MISSING_VALUE,
                 f"the text has {found[0]} in it, which the provider would take for a placeholder and fill in",
             )
-        variables = self._as_json(cells) if values else None
         if text is None:
-            return variables, None, SHARED_TEXT_KEY
+            return
         if self._max_chars is not None and len(text) > self._max_chars:
             raise _DoesNotFit(
                 ExclusionReason.TOO_LONG,
                 f"the text has {len(text):,} characters, and the provider takes at most {self._max_chars:,}",
             )
-        if len(self.sample_texts) < _SAMPLE_TEXTS:
-            self.sample_texts.append(text)
-        parts = self._count_parts(text) if self._counts_parts else None
-        return variables, parts, SHARED_TEXT_KEY if fits_shared else self._text_key(text)
+        written.texts[place] = text
+        written.text_keys[place] = SHARED_TEXT_KEY if fits_shared else self._text_key(text)
 
     def _write(self, values: Mapping[str, str]) -> tuple[str | None, bool]:
         """The text of one row, and whether the provider can make it of the shared one."""
@@ -156,11 +162,13 @@ class Composer:
                 ExclusionReason.MISSING_VALUE, f"the text cannot be written for this row: {error}"
             ) from None
 
-    def _as_json(self, cells: Sequence[str]) -> str:
-        """What `json.dumps(values, ensure_ascii=False)` writes."""
-        return (
-            "{" + ", ".join(map("".join, zip(self._json_keys, map(encode_basestring, cells), strict=True))) + "}"
-        )
+    def _as_json(self, columns: Mapping[str, Sequence[str]], rows: int) -> list[str | None]:
+        """What `json.dumps(values, ensure_ascii=False)` writes of each row; None where the texts use no column."""
+        if not columns:
+            return [None] * rows
+        pattern = ", ".join(encode_basestring(name).replace("%", "%%") + ": %s" for name in columns)
+        cells = zip(*(map(encode_basestring, cells) for cells in columns.values()), strict=True)
+        return [f"{{{pattern % row}}}" for row in cells]
 
     def _text_key(self, text: str) -> int:
         if not self._is_bulk:
@@ -168,15 +176,40 @@ class Composer:
         key = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
         return key if key != SHARED_TEXT_KEY else 1
 
-    def _count_parts(self, text: str) -> int:
-        counted = count_parts(text, charset=self._charset)
-        self.encodings[counted.encoding] += 1
-        is_costly = counted.encoding is Encoding.UCS2 and len(self._costly_characters) < _MOST_ADVICE
-        if is_costly and not self._explained.issuperset(text):
+    def _count_parts(self, texts: Sequence[str | None]) -> list[int | None]:
+        counted = [None if text is None else count_parts(text, charset=self._charset) for text in texts]
+        used = [one.encoding for one in counted if one is not None]
+        self.encodings.update({one: number for one in Encoding if (number := used.count(one))})
+        if Encoding.UCS2 in used:
+            for text, one in zip(texts, counted, strict=True):
+                if text is not None and one is not None and one.encoding is Encoding.UCS2:
+                    self._explain(text)
+        return [None if one is None else one.parts for one in counted]
+
+    def _explain(self, text: str) -> None:
+        if len(self._costly_characters) < _MOST_ADVICE and not self._explained.issuperset(text):
             self._explained.update(text)
             for cause in explain_ucs2(text, charset=self._charset):
                 self._costly_characters.setdefault(cause.char, _advise(cause))
-        return counted.parts
+
+    def _take_samples(self, texts: Sequence[str | None]) -> None:
+        wanted = _SAMPLE_TEXTS - len(self.sample_texts)
+        self.sample_texts += islice((text for text in texts if text is not None), wanted)
+
+
+class _Written:
+    """The texts of some rows, as far as they are written.
+
+    Attributes:
+        texts: None where there is none yet, or none at all.
+        text_keys: See `SHARED_TEXT_KEY`.
+        is_refused: Rows that cannot get this content.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.texts: list[str | None] = [None] * rows
+        self.text_keys = np.full(rows, SHARED_TEXT_KEY, dtype=np.int64)
+        self.is_refused = np.zeros(rows, dtype=bool)
 
 
 def _advise(cause: Ucs2Cause) -> str:

@@ -222,12 +222,13 @@ class AudienceJudge:
     def _look_up(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> set[str]:
         """Ask the ledger and the suppression file; returns the addresses of known contacts."""
         wanted = addresses.loc[verdicts.open_rows]
+        asked = wanted.to_numpy(dtype=object).tolist()
         channel, purpose = self._content.channel, self._content.purpose
         with self._ledger.reading() as connection:
             hashes = registry.find_hashes(connection, set(addresses) - {""})
             self._erased |= hashed_suppressions.find_erased(connection, hashes)
-            known = registry.find_contacts(connection, channel, wanted.tolist())
-            suppressed = registry.find_suppressions(connection, channel, purpose, wanted.tolist(), hashes)
+            known = registry.find_contacts(connection, channel, asked)
+            suppressed = registry.find_suppressions(connection, channel, purpose, asked, hashes)
         if self._audience.unknown_contacts is UnknownContacts.SKIP:
             verdicts.exclude(
                 wanted.index[~wanted.isin(known)],

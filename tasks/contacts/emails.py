@@ -3,7 +3,10 @@
 import re
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from email_validator import EmailNotValidError, validate_email
 
 from tasks.contacts.masking import mask_text, printable
@@ -47,13 +50,25 @@ def normalise_emails(raw: "pd.Series[str]") -> pd.DataFrame:
         A frame indexed like `raw`, all str: `address`, `reason` (an `ExclusionReason`, or ""), `detail` (a
         sentence, addresses masked).
     """
-    codes, unique = pd.factorize(raw, use_na_sentinel=False)
-    verdicts = [_judge_cell(str(cell)) for cell in unique]
-    columns = {
-        name: pd.array([getattr(verdict, name) for verdict in verdicts], dtype="str")
-        for name in ("address", "reason", "detail")
-    }
-    return pd.DataFrame(columns).take(codes).set_index(raw.index)
+    cells = raw.to_numpy(dtype=object)
+    lowered = pc.ascii_lower(pc.ascii_trim_whitespace(pa.array(cells, pa.string())))
+    is_plain = pc.and_(
+        pc.less_equal(pc.binary_length(lowered), _PLAIN_MOST_CHARS),
+        pc.match_substring_regex(lowered, f"^(?:{_PLAIN.pattern})$"),
+    )
+    result = {name: np.full(len(raw), "", dtype=object) for name in ("address", "reason", "detail")}
+    plain = is_plain.to_numpy(zero_copy_only=False)
+    result["address"][plain] = lowered.filter(is_plain).to_numpy(zero_copy_only=False)
+    judged: dict[str, _Verdict] = {}
+    for row in np.flatnonzero(~plain).tolist():
+        cell = str(cells[row])
+        verdict = judged.get(cell)
+        if verdict is None:
+            verdict = judged[cell] = _judge_cell(cell)
+        for name, column in result.items():
+            column[row] = getattr(verdict, name)
+    columns = {name: pd.array(column, dtype="str") for name, column in result.items()}
+    return pd.DataFrame(columns, index=raw.index)
 
 
 def _judge_cell(cell: str) -> _Verdict:

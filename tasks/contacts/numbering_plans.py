@@ -60,7 +60,7 @@ _PLACES = {region: place for place, region in enumerate(REGIONS)}
 
 def read_international(digits: pa.StringArray) -> Readings:
     """Digits that begin with a country calling code: what stands behind a +."""
-    found = _nothing(len(digits))
+    found = no_readings(len(digits))
     codes = _calling_codes()[_leading(digits)]
     for code in np.unique(codes[codes > 0]).tolist():
         rows = np.flatnonzero(codes == code)
@@ -80,7 +80,7 @@ def read_international(digits: pa.StringArray) -> Readings:
 def read_national(digits: pa.StringArray, plan: "NumberingPlan") -> Readings:
     """Digits as somebody in this country may write them: with or without a trunk prefix, or the calling code."""
     offsets, unsure = plan.significant_from(digits)
-    found = _nothing(len(digits))
+    found = no_readings(len(digits))
     found.calling_code[:], found.offset[:] = plan.calling_code, offsets
     for offset in np.unique(offsets).tolist():
         rows = np.flatnonzero(offsets == offset)
@@ -97,7 +97,8 @@ def read_national(digits: pa.StringArray, plan: "NumberingPlan") -> Readings:
     return found
 
 
-def _nothing(rows: int) -> Readings:
+def no_readings(rows: int) -> Readings:
+    """As many texts of which none is a number."""
     return Readings(np.zeros(rows, np.uint8), *(np.zeros(rows, np.int64) for _ in range(3)))
 
 

@@ -45,7 +45,9 @@ _LONGEST_CELL_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class Verdict:
+    """What became of one cell; the columns are those of `normalise_phones`."""
+
     address: str = ""
     country: str = ""
     reason: str = ""
@@ -95,22 +97,31 @@ def normalise_phones(
         result["address"][sure.rows] = sure.addresses.to_numpy(zero_copy_only=False)
         result["country"][sure.rows] = sure.countries.to_numpy(zero_copy_only=False)
         is_open[sure.rows] = False
-    judged: dict[tuple[str, int], _Verdict] = {}
-    for row in np.flatnonzero(is_open).tolist():
+    judged: dict[tuple[str, int], Verdict] = {}
+    left = np.flatnonzero(is_open)
+    # Country by country: phonenumbers compiles its patterns anew when it has used many others meanwhile.
+    for row in left[np.argsort(codes[left], kind="stable")].tolist():
         key = str(cells[row]), int(codes[row])
         verdict = judged.get(key)
         if verdict is None:
-            verdict = judged[key] = _judge_cell(key[0], regions[key[1]], textable=textable)
+            verdict = judged[key] = judge_cell(key[0], regions[key[1]], textable=textable)
         for name, column in result.items():
             column[row] = getattr(verdict, name)
     columns = {name: pd.array(column, dtype="str") for name, column in result.items()}
     return pd.DataFrame(columns, index=raw.index)
 
 
-def _judge_cell(cell: str, region: str, *, textable: bool) -> _Verdict:
+def judge_cell(cell: str, region: str, *, textable: bool) -> Verdict:
+    """One cell by phonenumbers alone; the rules are those of `normalise_phones`.
+
+    Args:
+        cell: As it is written.
+        region: ISO 3166-1 alpha-2 in capitals, or "".
+        textable: Refuse numbers to which no SMS can be sent.
+    """
     text = clean_cell(cell[: _LONGEST_CELL_CHARS + 1])
     if not text:
-        return _Verdict(reason=ExclusionReason.MISSING_ADDRESS, detail="the phone number is empty")
+        return Verdict(reason=ExclusionReason.MISSING_ADDRESS, detail="the phone number is empty")
     if len(cell) > _LONGEST_CELL_CHARS:
         return _refuse(text, f"is not a phone number: it has more than {_LONGEST_CELL_CHARS} characters")
     parts = split_numbers(text)
@@ -120,11 +131,11 @@ def _judge_cell(cell: str, region: str, *, textable: bool) -> _Verdict:
             if place == 0:
                 return verdict
             detail = f"number {place + 1} of {len(parts)} in the cell was used, because {verdicts[0].detail}"
-            return _Verdict(verdict.address, verdict.country, "", detail)
+            return Verdict(verdict.address, verdict.country, "", detail)
     return verdicts[0]
 
 
-def _judge_number(part: str, region: str, *, textable: bool) -> _Verdict:
+def _judge_number(part: str, region: str, *, textable: bool) -> Verdict:
     number_text = read_number(part)
     if number_text.damage is Damage.DIGITS_LOST:
         why = "is a number in scientific notation: digits are lost; export the column as text"
@@ -152,14 +163,14 @@ def _unreadable(number_text: PhoneText, region: str) -> str:
     return "looks like two numbers run together" if _ends_with_stub(number_text.text) else ""
 
 
-def _accept(part: str, reading: _Reading, number_text: PhoneText, *, textable: bool) -> _Verdict:
+def _accept(part: str, reading: _Reading, number_text: PhoneText, *, textable: bool) -> Verdict:
     if textable and reading.kind not in TEXTABLE_TYPES:
         what = _TYPE_NAMES.get(reading.kind, "a number of unknown type")
         return _refuse(part, f"is {what}: it gets no SMS", ExclusionReason.NOT_TEXTABLE)
     if textable and (number_text.has_extension or reading.number.extension):
         return _refuse(part, "has an extension: a switchboard gets no SMS", ExclusionReason.NOT_TEXTABLE)
     region = phonenumbers.region_code_for_number(reading.number) or ""
-    return _Verdict(reading.e164, "" if region == "001" else region)
+    return Verdict(reading.e164, "" if region == "001" else region)
 
 
 def _read(number_text: PhoneText, region: str) -> list[_Reading]:
@@ -235,8 +246,8 @@ def _why_not(number_text: PhoneText, region: str) -> str:
     return f"is not a valid number of {region}, and not an international one"
 
 
-def _refuse(part: str, why: str, reason: ExclusionReason = ExclusionReason.INVALID_ADDRESS) -> _Verdict:
-    return _Verdict(reason=reason, detail=f"{show_masked(part)} {why}")
+def _refuse(part: str, why: str, reason: ExclusionReason = ExclusionReason.INVALID_ADDRESS) -> Verdict:
+    return Verdict(reason=reason, detail=f"{show_masked(part)} {why}")
 
 
 def _e164(number: PhoneNumber) -> str:

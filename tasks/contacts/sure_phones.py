@@ -17,6 +17,7 @@ from tasks.contacts.numbering_plans import (
     NumberingPlan,
     Readings,
     Sureness,
+    no_readings,
     plan_of,
     read_international,
     read_national,
@@ -60,6 +61,8 @@ def read_sure(cells: pa.StringArray, regions: "list[str]", region_codes: _Codes)
     found = _Found(digits)
     starts_with_00 = _flags(pc.starts_with(digits, "00"))
     found.international(np.flatnonzero(has_plus & ~starts_with_00), skip=0)
+    # What has no + may have lost it. All countries' at once: each calling code has its patterns.
+    found.read_abroad(np.flatnonzero(~has_plus & ~_flags(pc.starts_with(digits, "0"))))
     codes = region_codes[rows]
     for place in np.unique(codes[~has_plus]).tolist():
         here = ~has_plus & (codes == place)
@@ -106,6 +109,13 @@ class _Found:
         self._calling_code = np.zeros(len(digits), np.int64)
         self._offset = np.zeros(len(digits), np.int64)
         self._region = np.zeros(len(digits), np.int64)
+        self._abroad = no_readings(len(digits))
+
+    def read_abroad(self, rows: _Codes) -> None:
+        """What these rows are with a + in front."""
+        readings = read_international(self._digits.take(rows))
+        for name in ("sureness", "calling_code", "offset", "region"):
+            getattr(self._abroad, name)[rows] = getattr(readings, name)
 
     def international(self, rows: _Codes, *, skip: int) -> None:
         """Rows that begin with a calling code behind `skip` digits."""
@@ -124,21 +134,18 @@ class _Found:
         # A leading 0 is no calling code: there is no other way to read it. Else the + or the 0 may be missing.
         is_short = ~_flags(pc.starts_with(digits, "0"))
         at = np.flatnonzero(is_short)
+        abroad = _taken(self._abroad, rows[at])
         if len(at):
-            is_sure[at] &= _is_only_reading(digits.take(at), _taken(national, at), plan, was_number[rows][at])
+            own = _taken(national, at)
+            is_sure[at] &= _is_only_reading(digits.take(at), own, abroad, plan, was_number[rows][at])
         self._keep(rows, national, is_sure, skip=0)
         # Not this country's, and only one in all the others.
         if len(at):
-            self._foreign(rows[at], digits.take(at), _taken(national, at), plan)
-
-    def _foreign(self, rows: _Codes, digits: pa.StringArray, national: Readings, plan: NumberingPlan) -> None:
-        is_none = np.flatnonzero(national.sureness == Sureness.NOT_VALID)
-        if len(is_none):
-            candidates = digits.take(is_none)
-            abroad = read_international(candidates)
-            with_zero = read_national(_with_zero(candidates), plan)
-            is_sure = (abroad.sureness == Sureness.TEXTABLE) & (with_zero.sureness == Sureness.NOT_VALID)
-            self._keep(rows[is_none], abroad, is_sure, skip=0)
+            is_foreign = (national.sureness[at] == Sureness.NOT_VALID) & (abroad.sureness == Sureness.TEXTABLE)
+            chosen = np.flatnonzero(is_foreign)
+            with_zero = read_national(_with_zero(digits.take(at[chosen])), plan)
+            is_sure = with_zero.sureness == Sureness.NOT_VALID
+            self._keep(rows[at[chosen]], _taken(abroad, chosen), is_sure, skip=0)
 
     def _keep(self, rows: _Codes, readings: Readings, is_sure: _Flags, *, skip: int) -> None:
         rows = rows[is_sure]
@@ -155,11 +162,10 @@ class _Found:
 
 
 def _is_only_reading(
-    digits: pa.StringArray, national: Readings, plan: NumberingPlan, was_number: _Flags
+    digits: pa.StringArray, national: Readings, abroad: Readings, plan: NumberingPlan, was_number: _Flags
 ) -> _Flags:
     """Whether no other reading of a national number, with a + or a 0 in front, is another number."""
     own = _e164(digits, national.calling_code, national.offset)
-    abroad = read_international(digits)
     differs = abroad.sureness == Sureness.UNSURE
     differs |= (abroad.sureness == Sureness.TEXTABLE) & _flags(
         pc.not_equal(pc.binary_join_element_wise("+", digits, ""), own)

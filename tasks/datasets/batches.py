@@ -53,7 +53,7 @@ def batches_of(rows: Iterable[RawRow], header: Sequence[str], size: int) -> Iter
         torn = [row for row in taken if row.torn]
         columns = zip(*(row.cells for row in good), strict=True) if good else [()] * len(header)
         yield make_batch(
-            [_as_text_column(column) for column in columns],
+            [as_text_column(column) for column in columns],
             header,
             [row.number for row in good],
             {row.number: row.torn for row in torn},
@@ -73,7 +73,8 @@ def _take(rows: Iterator[RawRow], size: int) -> list[RawRow]:
     return taken
 
 
-def _as_text_column(cells: Sequence[str]) -> pa.Array:
+def as_text_column(cells: Sequence[str]) -> pa.Array:
+    """Cells as Arrow holds them."""
     try:
         return pa.array(cells, pa.string())
     except UnicodeEncodeError:  # halves of surrogate pairs: Excel can write them as `_xD800_`

@@ -3,15 +3,25 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 import fsspec
 
-from tasks.datasets.batches import RawRow, RowBatch, batches_of, fit_cells, unique_header
+from tasks.datasets.batches import (
+    RawRow,
+    RowBatch,
+    as_text_column,
+    batches_of,
+    fit_cells,
+    make_batch,
+    unique_header,
+)
 from tasks.datasets.encodings import detect_encoding
 from tasks.datasets.errors import DatasetError
 from tasks.datasets.unpacking import most_unpacked_bytes
@@ -24,6 +34,8 @@ _MOST_CELL_CHARS = 131_072
 """csv.field_size_limit as Python ships it: no cell of a contact list is longer, an unclosed quote is."""
 _MOST_RECORD_CHARS = 16 << 20
 """A record of many long cells, with line breaks in them, could be as large as the file."""
+_MOST_BLOCK_CHARS = 8 << 20
+"""Lines that are parsed in one go. Each character may be a cell, of which a list takes eight bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +94,104 @@ def _fit(dialect: Dialect, sample: str) -> tuple[float, int]:
     return (fitting if widths[0] > 1 else fitting * 0.4), widths[0]
 
 
-class _RecordLines:
-    """The lines of a text for a csv reader, which takes as many for a record as the quotation marks say."""
+class _Records:
+    """The records of some lines, numbered as a spreadsheet does: a quoted line break does not start a new row.
 
-    def __init__(self, text: IO[str], described: str) -> None:
-        self._text, self._described = text, described
-        self.begin_record(1)
+    Args:
+        lines: The csv module takes as many for a record as the quotation marks say.
+        dialect: How cells are told apart.
+        described: The file's name for messages.
+        number: Of the record before the first.
+        most_lines: No record is begun after so many lines.
+    """
 
-    def begin_record(self, number: int) -> None:
-        """What comes now belongs to the next record."""
-        self._number, self._chars = number, 0
+    def __init__(
+        self,
+        lines: Iterable[str],
+        dialect: Dialect,
+        described: str,
+        *,
+        number: int = 0,
+        most_lines: int = sys.maxsize,
+    ) -> None:
+        self._lines, self._described, self._most_lines = lines, described, most_lines
+        self._reader = dialect.reader(self._bounded_lines())
+        self._chars = 0
+        self.number = number
 
-    def __iter__(self) -> Iterator[str]:
-        for line in self._text:
+    def __iter__(self) -> Iterator[RawRow]:
+        while (lines_before := self._reader.line_num) < self._most_lines:
+            self._chars = 0
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self._refuse_endless_cell(error)
+                # Strict parsing failed somewhere in these lines. Each is one row that is not read, so none
+                # disappears from the balance; reading goes on with the next line.
+                for _ in range(max(1, self._reader.line_num - lines_before)):
+                    self.number += 1
+                    why = f"row {self.number} has a quotation mark that is not closed, or not doubled"
+                    yield RawRow(self.number, torn=why)
+            else:
+                self.number += 1
+                if cells:
+                    yield RawRow(self.number, cells)
+
+    def _bounded_lines(self) -> Iterator[str]:
+        for line in self._lines:
             self._chars += len(line)
             if self._chars > _MOST_RECORD_CHARS:
                 raise DatasetError(
-                    f"row {self._number} of {self._described} has more than {_MOST_RECORD_CHARS:,} characters: a "
-                    "quotation mark is opened there and not closed where it should be"
+                    f"row {self.number + 1} of {self._described} has more than {_MOST_RECORD_CHARS:,} characters: "
+                    "a quotation mark is opened there and not closed where it should be"
                 )
             yield line
+
+    def _refuse_endless_cell(self, error: csv.Error) -> None:
+        if "field larger than field limit" in str(error):
+            raise DatasetError(
+                f"row {self.number + 1} of {self._described} has a cell of more than {_MOST_CELL_CHARS:,} "
+                "characters: a quotation mark is opened there and never closed; close it, or export the list again"
+            ) from error
+
+
+class _Lines:
+    """The lines of a text. Once some of it cannot be decoded, nothing comes after it: rows would be lost."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+        self._error: UnicodeError | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        if self._error is not None:
+            raise self._error
+        try:
+            for line in self._text:  # noqa: UP028 - `yield from` would close the file when a caller has enough
+                yield line
+        except UnicodeError as error:
+            self._error = error
+            raise
+
+    def take(self, most: int) -> list[str]:
+        """So many lines, or fewer if they are long; all that come before damage.
+
+        Raises:
+            UnicodeError: The next line cannot be decoded.
+        """
+        lines: list[str] = []
+        chars = 0
+        try:
+            for line in self:
+                lines.append(line)
+                chars += len(line)
+                if len(lines) >= most or chars > _MOST_BLOCK_CHARS:
+                    break
+        except UnicodeError:
+            if not lines:
+                raise
+        return lines
 
 
 class DelimitedTable:
@@ -119,15 +209,15 @@ class DelimitedTable:
         self._path, self._described = path, described
         with closing(self._open_bytes()) as file:
             self._encoding = detect_encoding(file, described, self._most_unpacked_bytes())
+        self._skips_hint = False
         with closing(self._open_text()) as text:
             sample = self._read_sample(text)
-        self._skips_hint = False
         if hint := _EXCEL_HINT.match(sample):
             self._skips_hint, self._dialect = True, Dialect(hint.group(1))
             sample = sample[hint.end() :]
         else:
             self._dialect = detect_dialect(sample)
-        first = next((row for row in self._records() if row.torn or any(map(str.strip, row.cells))), None)
+        first = self._first_record()
         if first is None:
             raise DatasetError(f"{described} is empty: it has not even a header")
         if first.torn:
@@ -139,71 +229,74 @@ class DelimitedTable:
 
     def batches(self, rows: int) -> Iterator[RowBatch]:
         """The rows below the header."""
-        return batches_of(self._rows(), self.header, rows)
+        number = self._header_row
+        with closing(self._open_text()) as text:
+            lines = _Lines(text)
+            header = iter(self._records(lines))
+            while next(header).number < number:
+                pass
+            try:
+                while block := lines.take(rows):
+                    cells = self._parse(block)
+                    if cells is None:
+                        # A record may end in lines that come after these.
+                        records = self._records(chain(block, lines), number=number, most_lines=len(block))
+                        yield from batches_of(self._fitted(records), self.header, rows)
+                        number = records.number
+                        continue
+                    if self._is_regular(cells):
+                        columns = [as_text_column(column) for column in zip(*cells, strict=True)]
+                        yield make_batch(columns, self.header, range(number + 1, number + 1 + len(cells)), {})
+                    else:
+                        numbered = (RawRow(at, row) for at, row in enumerate(cells, number + 1) if row)
+                        yield from batches_of(self._fitted(numbered), self.header, rows)
+                    number += len(cells)
+            except UnicodeError as error:
+                raise self._not_valid(f" after row {number}") from error
 
-    def _rows(self) -> Iterator[RawRow]:
+    def _parse(self, lines: list[str]) -> list[list[str]] | None:
+        """The cells of whole records; None where a quotation mark is open at the end, or nothing fits."""
+        if len(lines[-1]) > _MOST_BLOCK_CHARS:
+            return None
+        try:
+            return list(self._dialect.reader(iter(lines)))
+        except csv.Error:
+            return None
+
+    def _is_regular(self, records: list[list[str]]) -> bool:
+        """Whether every record has a cell for each column, and a first one that is not blank."""
+        return set(map(len, records)) == {len(self.header)} and all(record[0].strip() for record in records)
+
+    def _fitted(self, records: Iterable[RawRow]) -> Iterator[RawRow]:
         width = len(self.header)
         delimiter = _DELIMITERS.get(self._dialect.delimiter, repr(self._dialect.delimiter))
         hint = f"a cell probably holds an unquoted {delimiter}"
-        for record in self._records():
-            if record.number <= self._header_row:
-                continue
-            if record.torn or len(record.cells) != width or not record.cells[0].strip():
-                fitted = (
-                    record if record.torn else fit_cells(record.number, record.cells, width, pad=False, hint=hint)
-                )
-                if fitted is not None:
-                    yield fitted
-            else:
+        for record in records:
+            if record.torn or (len(record.cells) == width and record.cells[0].strip()):
                 yield record
+            elif fitted := fit_cells(record.number, record.cells, width, pad=False, hint=hint):
+                yield fitted
 
-    def _records(self) -> Iterator[RawRow]:
-        """Every record, numbered as a spreadsheet does: a quoted line break does not start a new row."""
+    def _records(self, lines: Iterable[str], *, number: int = 0, most_lines: int = sys.maxsize) -> _Records:
+        return _Records(lines, self._dialect, self._described, number=number, most_lines=most_lines)
+
+    def _first_record(self) -> RawRow | None:
         with closing(self._open_text()) as text:
-            if self._skips_hint:
-                text.readline()
-            lines = _RecordLines(text, self._described)
-            reader = self._dialect.reader(iter(lines))
-            number, lines_before = 0, 0
-            while True:
-                lines.begin_record(number + 1)
-                try:
-                    cells = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    self._refuse_endless_cell(error, number + 1)
-                    # Strict parsing failed somewhere in these lines. Each is one row that is not read, so none
-                    # disappears from the balance; reading goes on with the next line.
-                    for _ in range(max(1, reader.line_num - lines_before)):
-                        number += 1
-                        why = f"row {number} has a quotation mark that is not closed, or not doubled"
-                        yield RawRow(number, torn=why)
-                except UnicodeError as error:
-                    raise DatasetError(
-                        f"{self._described} is not valid {self._encoding.note} after row {number}: "
-                        "save it again as UTF-8"
-                    ) from error
-                else:
-                    number += 1
-                    if cells:
-                        yield RawRow(number, cells)
-                lines_before = reader.line_num
+            try:
+                return next(
+                    (row for row in self._records(text) if row.torn or any(map(str.strip, row.cells))), None
+                )
+            except UnicodeError as error:
+                raise self._not_valid() from error
 
-    def _refuse_endless_cell(self, error: csv.Error, number: int) -> None:
-        if "field larger than field limit" in str(error):
-            raise DatasetError(
-                f"row {number} of {self._described} has a cell of more than {_MOST_CELL_CHARS:,} characters: a "
-                "quotation mark is opened there and never closed; close it, or export the list again"
-            ) from error
+    def _not_valid(self, after: str = "") -> DatasetError:
+        return DatasetError(f"{self._described} is not valid {self._encoding.note}{after}: save it again as UTF-8")
 
     def _read_sample(self, text: IO[str]) -> str:
         try:
             sample = text.read(_SAMPLE_CHARS)
         except UnicodeError as error:
-            raise DatasetError(
-                f"{self._described} is not valid {self._encoding.note}: save it again as UTF-8"
-            ) from error
+            raise self._not_valid() from error
         complete = sample.rpartition("\n")[0] if len(sample) == _SAMPLE_CHARS else ""
         return f"{complete}\n" if complete else sample
 
@@ -220,6 +313,9 @@ class DelimitedTable:
 
     def _open_text(self) -> io.TextIOWrapper:
         # newline="" keeps line breaks inside quoted cells as they are, as the csv module asks.
-        return io.TextIOWrapper(
+        text = io.TextIOWrapper(
             self._open_bytes(), encoding=self._encoding.name, errors=self._encoding.errors, newline=""
         )
+        if self._skips_hint:
+            text.readline()
+        return text

@@ -54,7 +54,7 @@ class PlaceholderText:
         if not self.names:
             return {}
         values = self._compiled_values.render(row_values).split(_SEPARATOR)
-        if len(values) == len(self.names) and all(map(self._is_safe, values)):
+        if len(values) == len(self.names) and all(map(self.takes, values)):
             return dict(zip(self.names, values, strict=True))
         return None
 
@@ -62,8 +62,9 @@ class PlaceholderText:
         """What the provider makes of the text: its fixed words have no brace."""
         return self.text.format_map(values)
 
-    def _is_safe(self, value: str) -> bool:
-        if not value or len(value) > self.max_chars or _BRACE.search(value):
+    def takes(self, value: str) -> bool:
+        """Whether the provider can be given this value."""
+        if not value or len(value) > self.max_chars or _BRACE.search(value) or _SEPARATOR in value:
             return False
         # A provider that counts as its own database does may count an emoji twice.
         return value.isascii() or len(value.encode("utf-16-le", "surrogatepass")) // 2 <= self.max_chars

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tasks.messaging.content import Content
 from tasks.messaging.placeholders import PlaceholderText, compile_to_placeholders
+from tasks.messaging.plain_texts import PlainText, compile_plain
 from tasks.messaging.templates import CompiledText, check_variables, compile_text
 
 
@@ -44,6 +45,9 @@ class RunTexts:
             else None
         )
         """One text for all recipients, with the provider's placeholders; None where it cannot be had."""
+        can_be_plain = content.text and not fields and (self.shared is not None or not placeholders)
+        self.plain: PlainText | None = compile_plain(content.text) if content.text and can_be_plain else None
+        """The text in a form that is quicker to write; None where it has none."""
         self.variables = sorted({name for text in self._compiled() for name in text.variables})
         """Names of the columns that the texts use."""
 

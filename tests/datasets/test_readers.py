@@ -369,3 +369,35 @@ def test_pandas_reads_what_we_read(tmp_path):
     path = tmp_path / "a.csv"
     pd.DataFrame({"a": ["1", "x,y", 'q"q'], "b": ["", "\u00e9", "z"]}).to_csv(path, index=False)
     assert list(read(path)[1].values()) == [["1", ""], ["x,y", "\u00e9"], ['q"q', "z"]]
+
+
+csv_lines = st.lists(
+    st.text(alphabet='ab1,"\n\\ ', max_size=12).map(lambda line: line + "\n"), min_size=0, max_size=30
+).map("".join)
+
+
+@given(text=csv_lines, rows=st.integers(1, 7))
+def test_where_a_batch_ends_changes_no_row(tmp_path_factory, text, rows):
+    """Quotation marks that are open where a batch ends, broken ones, blank lines: every row keeps its number."""
+    path = tmp_path_factory.mktemp("lists") / "list.csv"
+    path.write_text("phone,name\n" + text, encoding="utf-8", newline="")
+    assert read(path, rows) == read(path)
+
+
+@pytest.mark.parametrize("rows", [7, 29_999, 30_000, 100_000])
+def test_bytes_that_are_no_text_end_the_reading_wherever_a_batch_ends(tmp_path, rows):
+    path = tmp_path / "list.csv"
+    good = "".join(f"+4670{n:07d},Zoë\n" for n in range(30_000))
+    half_a_character = b"\x00\xd8a\x00\n\x00"
+    path.write_bytes(f"phone,name\n{good}".encode("utf-16") + half_a_character + good.encode("utf-16-le"))
+    seen = 0
+
+    def read_all():
+        nonlocal seen
+        with open_contacts(str(path)) as file:
+            for batch in file.batches(rows):
+                seen += len(batch.frame)
+
+    with pytest.raises(DatasetError, match="not valid utf-16"):
+        read_all()
+    assert seen <= 30_000
