@@ -1,11 +1,11 @@
 """The commands for a run that is being sent: `flows.control_campaign` and `flows.hand_over_chunks`."""
 
-import argparse
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 
+from flows.arguments import parser_of
 from flows.confirmation import confirm_by_typing
 from flows.hand_over_chunks import hand_over_chunks
 from flows.named_runs import find_run
@@ -20,17 +20,7 @@ from tasks.store.session import Ledger
 
 def main_control_campaign(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.control_campaign`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.control_campaign",
-        description="Pause, resume or cancel a campaign that is being sent, wherever that is. Every process that "
-        "sends it obeys within seconds.",
-        epilog="Exit codes: 0 done; 1 done, but somebody is sending still; 2 refused, nothing was changed.",
-    )
-    parser.add_argument("action", choices=[action.value for action in Action])
-    parser.add_argument("campaign", metavar="NAME", help="the campaign's name")
-    parser.add_argument("--run-key", metavar="KEY", help="which run of it, if more than one is not over")
-    parser.add_argument("--yes", action="store_true", help="do not ask to confirm a cancellation")
-    options = parser.parse_args(arguments)
+    options = parser_of("control_campaign").parse_args(arguments)
     console = Console()
 
     def work() -> ExitCode:
@@ -51,16 +41,7 @@ def main_control_campaign(arguments: Sequence[str] | None = None) -> int:
 
 def main_hand_over_chunks(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.hand_over_chunks`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.hand_over_chunks",
-        description="Help to send a campaign that another process is sending, on this machine or another one that "
-        "reaches the ledger.",
-        epilog="Exit codes: 0 nothing is left to take; 2 refused; 3 stopped, or nobody is sending it.",
-    )
-    parser.add_argument("campaign", metavar="NAME", help="the campaign's name")
-    parser.add_argument("--run-key", metavar="KEY", help="which run of it, if more than one is not over")
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    options = parser.parse_args(arguments)
+    options = parser_of("hand_over_chunks").parse_args(arguments)
     console = Console()
 
     def work() -> ExitCode:

@@ -1,12 +1,12 @@
 """The commands that remove: `python -m flows.erase_contact` and `python -m flows.prune_personal_data`."""
 
-import argparse
 from collections.abc import Sequence
 
 from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 
+from flows.arguments import parser_of
 from flows.confirmation import confirm_by_typing
 from flows.erase_contact import describe, erase_contact
 from flows.prune_personal_data import prune_personal_data
@@ -17,33 +17,10 @@ from tasks.erasure import Preview, preview, read_addresses, read_list
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.store.erasure_key import require_key_for_erasure
 
-_EXIT_CODES = "Exit codes: 0 done; 1 done, but something is left to do; 2 refused; 3 stopped midway, run it again."
-
 
 def main_erase_contact(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.erase_contact`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.erase_contact",
-        description="Erase people from the ledger and its reports; counts stay. They stay suppressed, as a keyed "
-        "hash (ROLLCALL_ERASURE_KEY).",
-        epilog=_EXIT_CODES,
-    )
-    parser.add_argument("addresses", nargs="*", metavar="ADDRESS", help="phone numbers, e-mail addresses")
-    parser.add_argument("--list", metavar="FILE", dest="list_file", help="a contact file of people to erase")
-    parser.add_argument(
-        "--channel",
-        choices=[channel.value for channel in Channel],
-        default=Channel.SMS.value,
-        help="what the list has: e-mail addresses for email, phone numbers else (%(default)s)",
-    )
-    parser.add_argument("--default-country", metavar="CC", help="of numbers without a country code")
-    parser.add_argument(
-        "--forget-entirely",
-        action="store_true",
-        help="let those be written to again who never opted out, should they be in a list once more",
-    )
-    parser.add_argument("--yes", action="store_true", help="do not ask to confirm")
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    parser = parser_of("erase_contact")
     options = parser.parse_args(arguments)
     if not options.addresses and options.list_file is None:
         parser.error("give an ADDRESS, or --list FILE")
@@ -77,14 +54,7 @@ def main_erase_contact(arguments: Sequence[str] | None = None) -> int:
 
 def main_prune_personal_data(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.prune_personal_data`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.prune_personal_data",
-        description="Remove personal data that was kept long enough (ROLLCALL_RETENTION_DAYS_...); counts stay.",
-        epilog=_EXIT_CODES,
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only count what would be removed")
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    options = parser.parse_args(arguments)
+    options = parser_of("prune_personal_data").parse_args(arguments)
     console = Console()
 
     def work() -> ExitCode:

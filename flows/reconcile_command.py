@@ -1,6 +1,5 @@
 """The commands that find out: `python -m flows.reconcile_deliveries` and `python -m flows.sync_opt_outs`."""
 
-import argparse
 import time
 from collections.abc import Sequence
 
@@ -8,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from flows.arguments import parser_of
 from flows.confirmation import confirm_by_typing
 from flows.named_runs import find_runs
 from flows.parameters import CampaignError, Duration
@@ -23,49 +23,10 @@ from tasks.report import STATUS_MEANINGS
 from tasks.store import runs
 from tasks.store.session import Ledger
 
-_EXIT_CODES = (
-    "Exit codes: 0 done; 1 done, but some messages need attention, or a provider could not be asked; 2 refused; "
-    "3 stopped midway, the same command goes on."
-)
-
 
 def main_reconcile_deliveries(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.reconcile_deliveries`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.reconcile_deliveries",
-        description="Find out what became of every message: read what providers sent, ask those that can be "
-        "asked, settle what was unknown, close what gets no receipt, and write the report.",
-        epilog=_EXIT_CODES,
-    )
-    parser.add_argument("--campaign", metavar="NAME", help="only this campaign; all that are not finished else")
-    parser.add_argument("--run-key", metavar="KEY", help="only this run of the campaign")
-    parser.add_argument(
-        "--unknown",
-        choices=[choice.value for choice in UnknownChoice],
-        help="decide about messages of which nobody can say whether they arrived: again, or no more",
-    )
-    parser.add_argument("--yes", action="store_true", help="do not ask to confirm that decision")
-    parser.add_argument(
-        "--report", metavar="FILE", help="read a delivery report exported from a provider's console"
-    )
-    parser.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="MEANING=HEADER",
-        help="a header of that report that is not recognised, for example custom_data='My reference'",
-    )
-    parser.add_argument(
-        "--receipt-window",
-        metavar="DURATION",
-        help="close messages without a receipt after this time (90s, 2h, 3d) instead of the provider's",
-    )
-    parser.add_argument("--ask-now", action="store_true", help="ask also about what was asked about lately")
-    parser.add_argument(
-        "--time-limit", metavar="DURATION", default="10m", help="ask no further after this time (%(default)s)"
-    )
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    options = parser.parse_args(arguments)
+    options = parser_of("reconcile_deliveries").parse_args(arguments)
     console = Console()
 
     def work() -> ExitCode:
@@ -103,22 +64,7 @@ def main_reconcile_deliveries(arguments: Sequence[str] | None = None) -> int:
 
 def main_sync_opt_outs(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.sync_opt_outs`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.sync_opt_outs",
-        description="Learn who must not be contacted: from lists, from what providers sent, and from providers "
-        "that can be asked.",
-        epilog=_EXIT_CODES,
-    )
-    parser.add_argument("suppressions", nargs="*", metavar="FILE", help="a list of people not to be contacted")
-    parser.add_argument(
-        "--channel",
-        choices=[channel.value for channel in Channel],
-        default=Channel.SMS.value,
-        help="for which the lists hold (%(default)s; sms and mms forbid each other)",
-    )
-    parser.add_argument("--default-country", metavar="CC", help="of numbers without a country code in the lists")
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    options = parser.parse_args(arguments)
+    options = parser_of("sync_opt_outs").parse_args(arguments)
     console = Console()
 
     def work() -> ExitCode:

@@ -1,6 +1,5 @@
 """What the command line shows, and the exit codes that every command shares."""
 
-import argparse
 import logging
 import signal
 import threading
@@ -19,6 +18,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from flows.arguments import parser_of
 from flows.confirmation import NotConfirmed, confirm_before_sending, say_what_is_left
 from flows.named_runs import find_run
 from flows.parameters import Campaign, CampaignError, read_campaign
@@ -30,7 +30,7 @@ from tasks.datasets.readers import DatasetError
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.templates import TemplateError
 from tasks.operator_commands import settle_commands
-from tasks.plan import DEFAULT_CHUNK_SIZE, Plan
+from tasks.plan import Plan
 from tasks.providers.errors import ConfigurationError
 from tasks.report import STATUS_MEANINGS, count_run, describe_content, say_if_planned, say_what_was_done
 from tasks.resume import CampaignChanged
@@ -263,50 +263,9 @@ def look_at(campaign: Campaign, console: Console, chunk_size: int) -> Plan:
     return cast("Plan", plan)
 
 
-def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
-    return int(text)
-
-
 def main_send_campaign(arguments: Sequence[str] | None = None) -> int:
     """`python -m flows.send_campaign`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.send_campaign",
-        description="Send a campaign, or resume it where it stopped.",
-        epilog="Exit codes: 0 done; 1 done, but some messages need attention; 2 refused, nothing was sent; "
-        "3 stopped midway, the same command resumes.",
-    )
-    parser.add_argument("campaign", help="the campaign file (YAML)")
-    parser.add_argument("--run-key", help="send the campaign again under this key")
-    parser.add_argument("--dry-run", action="store_true", help="only show what would be sent")
-    parser.add_argument("--approve", metavar="DIGEST", help="send only what the dry run with this digest showed")
-    parser.add_argument("--yes", action="store_true", help="do not ask to confirm a large marketing campaign")
-    parser.add_argument(
-        "--chunk-size",
-        type=_at_least_one,
-        default=DEFAULT_CHUNK_SIZE,
-        metavar="N",
-        help="messages per task run (%(default)s)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=_at_least_one,
-        default=1,
-        metavar="N",
-        help="processes that hand chunks over at once (%(default)s)",
-    )
-    parser.add_argument(
-        "--limit", type=_at_least_one, metavar="N", help="hand over at most N messages now, the rest later"
-    )
-    parser.add_argument(
-        "--only",
-        action="append",
-        metavar="ADDRESS",
-        help="hand over now only what goes to this number (+1...) or e-mail address of the list; may be repeated",
-    )
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    options = parser.parse_args(arguments)
+    options = parser_of("send_campaign").parse_args(arguments)
     console = Console()
 
     def work() -> ExitCode:
