@@ -21,6 +21,7 @@ SHARED_TEXT_KEY = 0
 """`text_key` of the messages that can share the text with the provider's placeholders."""
 
 _SAMPLE_TEXTS = 3
+_ROWS_AT_A_TIME = 5_000
 _MOST_ADVICE = 5
 
 
@@ -90,6 +91,15 @@ class Composer:
             `variables (JSON object), parts, text_key` of the rows that can be written, and `reason, detail` of
             the others; both have the row number as index.
         """
+        # Some rows at a time: their texts are all held, and each may have ten thousand characters.
+        pieces = [
+            self._compose_some(values.iloc[start : start + _ROWS_AT_A_TIME])
+            for start in range(0, max(len(values), 1), _ROWS_AT_A_TIME)
+        ]
+        composed, refused = zip(*pieces, strict=True)
+        return pd.concat(composed), pd.concat(refused)
+
+    def _compose_some(self, values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         columns = {name: values[name].to_numpy(dtype=object).tolist() for name in self.names}
         written = self._write_plain(columns, len(values))
         refused: dict[int, tuple[str, str]] = {}
@@ -111,7 +121,9 @@ class Composer:
         self._take_samples(written.texts)
         return (
             composed.loc[~written.is_refused],
-            pd.DataFrame.from_dict(refused, orient="index", columns=["reason", "detail"]),
+            pd.DataFrame(
+                list(refused.values()), columns=["reason", "detail"], index=pd.Index(list(refused), dtype="int64")
+            ),
         )
 
     def _write_plain(self, columns: Mapping[str, Sequence[str]], rows: int) -> "_Written":

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from email_validator import EmailNotValidError, validate_email
+from numpy.typing import NDArray
 
 from tasks.contacts.masking import mask_text, printable
 from tasks.contacts.phone_cells import clean_cell
@@ -22,6 +23,8 @@ _PLAIN = re.compile(
     r"[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9][a-z0-9]{1,30}(?:-[a-z0-9]{1,20})?\.){1,3}(?:com|net|org|[a-z]{2})"
 )
 _PLAIN_MOST_CHARS = 64
+_WORTH_A_COLUMN = 50
+"""Cells; fewer are read one by one."""
 
 _NAMED = re.compile(r"<\s*([^<>]*)\s*>")
 _BETWEEN_ADDRESSES = re.compile(r"\s*(?::::|[;,|\n\r]|\s/\s|\s(?=\S+@))\s*")
@@ -51,14 +54,10 @@ def normalise_emails(raw: "pd.Series[str]") -> pd.DataFrame:
         sentence, addresses masked).
     """
     cells = raw.to_numpy(dtype=object)
-    lowered = pc.ascii_lower(pc.ascii_trim_whitespace(pa.array(cells, pa.string())))
-    is_plain = pc.and_(
-        pc.less_equal(pc.binary_length(lowered), _PLAIN_MOST_CHARS),
-        pc.match_substring_regex(lowered, f"^(?:{_PLAIN.pattern})$"),
-    )
     result = {name: np.full(len(raw), "", dtype=object) for name in ("address", "reason", "detail")}
-    plain = is_plain.to_numpy(zero_copy_only=False)
-    result["address"][plain] = lowered.filter(is_plain).to_numpy(zero_copy_only=False)
+    plain = np.zeros(len(raw), dtype=bool)
+    if len(raw) >= _WORTH_A_COLUMN:
+        plain, result["address"] = _read_plain(cells)
     judged: dict[str, _Verdict] = {}
     for row in np.flatnonzero(~plain).tolist():
         cell = str(cells[row])
@@ -69,6 +68,19 @@ def normalise_emails(raw: "pd.Series[str]") -> pd.DataFrame:
             column[row] = getattr(verdict, name)
     columns = {name: pd.array(column, dtype="str") for name, column in result.items()}
     return pd.DataFrame(columns, index=raw.index)
+
+
+def _read_plain(cells: NDArray[np.object_]) -> tuple[NDArray[np.bool_], NDArray[np.object_]]:
+    """Which cells are plain addresses, and the addresses."""
+    lowered = pc.ascii_lower(pc.ascii_trim_whitespace(pa.array(cells, pa.string())))
+    is_plain = pc.and_(
+        pc.less_equal(pc.binary_length(lowered), _PLAIN_MOST_CHARS),
+        pc.match_substring_regex(lowered, f"^(?:{_PLAIN.pattern})$"),
+    )
+    plain: NDArray[np.bool_] = is_plain.to_numpy(zero_copy_only=False)
+    addresses = np.full(len(cells), "", dtype=object)
+    addresses[plain] = lowered.filter(is_plain).to_numpy(zero_copy_only=False)
+    return plain, addresses
 
 
 def _judge_cell(cell: str) -> _Verdict:

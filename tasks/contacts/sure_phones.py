@@ -57,7 +57,8 @@ def read_sure(cells: pa.StringArray, regions: "list[str]", region_codes: _Codes)
         regions: ISO 3166-1 alpha-2, or "" for unknown.
         region_codes: For each cell, the place of its region in `regions`.
     """
-    rows, digits, has_plus, was_number = _as_digits(cells)
+    is_refused = np.array([bool(region) and plan_of(region) is None for region in regions])
+    rows, digits, has_plus, was_number = _as_digits(cells, ~is_refused[region_codes])
     found = _Found(digits)
     starts_with_00 = _flags(pc.starts_with(digits, "00"))
     found.international(np.flatnonzero(has_plus & ~starts_with_00), skip=0)
@@ -74,11 +75,11 @@ def read_sure(cells: pa.StringArray, regions: "list[str]", region_codes: _Codes)
     return found.numbers(rows)
 
 
-def _as_digits(cells: pa.StringArray) -> tuple[_Codes, pa.StringArray, _Flags, _Flags]:
+def _as_digits(cells: pa.StringArray, is_wanted: _Flags) -> tuple[_Codes, pa.StringArray, _Flags, _Flags]:
     """Rows in one of the usual forms: their digits, whether there was a +, whether they were floats."""
     trimmed = pc.ascii_trim_whitespace(cells)
-    is_plain = _flags(pc.match_substring_regex(trimmed, _DIGITS))
-    others = np.flatnonzero(~is_plain)
+    is_plain = _flags(pc.match_substring_regex(trimmed, _DIGITS)) & is_wanted
+    others = np.flatnonzero(~is_plain & is_wanted)
     was_number = np.zeros(len(trimmed), bool)
     plain = np.flatnonzero(is_plain)
     parts, places = [trimmed.take(plain)], [plain]

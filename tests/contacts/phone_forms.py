@@ -33,7 +33,7 @@ def phone_cells(count: int, seed: int) -> Iterator[tuple[str, str]]:
         if dice.random() < 0.05:
             place = dice.randrange(len(cell) + 1)
             cell = cell[:place] + dice.choice(" -./()x,;+0") + cell[place + dice.randrange(2) :]
-        yield cell, dice.choice([region, region, region, "", dice.choice(_REGIONS), dice.choice(_COMMON)])
+        yield cell, dice.choice([region, region, region, "", dice.choice(_REGIONS), dice.choice((*_COMMON, "XX"))])
 
 
 def _examples(region: str) -> Iterator[PhoneNumber]:

@@ -53,6 +53,7 @@ def test_what_people_write_most_needs_no_second_look(cell, region, address, coun
         ("070-1740605 / 070-1740606", "SE"),
         ("+46 (0)70 174 06 05", "SE"),
         ("0701740605", "XX"),
+        ("+46701740605", "XX"),
         ("", "SE"),
         ("Ada", "SE"),
     ],
