@@ -13,7 +13,15 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from tests.bench import callback_rate, dispatch_rate, flow_clock, prepare_rate, receipt_rate, worker_rate
-from tests.bench.measurement import Measurement, as_table, describe_floors, describe_machine
+from tests.bench.measurement import (
+    Measurement,
+    as_json,
+    as_markdown,
+    as_table,
+    describe_floors,
+    describe_machine,
+    put_between_marks,
+)
 
 
 def measure_quickly(directory: Path) -> Iterator[list[Measurement]]:
@@ -41,11 +49,14 @@ def measure_all(directory: Path) -> Iterator[list[Measurement]]:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--readme", type=Path, help="write the table into this file, between its marks")
+    parser.add_argument("--json", type=Path, help="write the figures into this file")
     parser.add_argument("--quick", action="store_true", help="under a minute instead of ten")
     options = parser.parse_args(arguments)
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
     console = Console()
-    console.print(describe_machine(), soft_wrap=True)
+    machine = describe_machine()
+    console.print(machine, soft_wrap=True)
     done: list[Measurement] = []
     with TemporaryDirectory(prefix="rollcall-bench-") as directory, console.status("measuring ...") as status:
         for measured in (measure_quickly if options.quick else measure_all)(Path(directory)):
@@ -53,6 +64,11 @@ def main(arguments: list[str] | None = None) -> int:
             status.update(f"measuring ... {done[-1].what}: ratio {done[-1].ratio:.2f}")
     console.print(as_table(done))
     console.print(describe_floors(done), soft_wrap=True)
+    if options.readme is not None:
+        text = options.readme.read_text("utf-8")
+        options.readme.write_text(put_between_marks(text, as_markdown(done, machine)), encoding="utf-8")
+    if options.json is not None:
+        options.json.write_text(as_json(done, machine), encoding="utf-8")
     return 0
 
 

@@ -1,16 +1,18 @@
 """One measured thing beside its floor, and the machine that it was measured on."""
 
+import json
 import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from statistics import median
 
 from rich.table import Table
 
+_BEGIN, _END = "<!-- benchmarks: the last run of make bench -->", "<!-- end of benchmarks -->"
 PACKAGES = ("prefect", "httpx", "pandas", "pyarrow", "phonenumbers", "sqlalchemy")
 
 
@@ -71,6 +73,10 @@ def describe_machine() -> str:
     )
 
 
+def _digits_of(one: Measurement) -> int:
+    return 0 if one.unit.endswith("/s") or one.unit == "MB" else 2
+
+
 def as_table(measurements: list[Measurement]) -> Table:
     """One row per measurement."""
     table = Table("", "Rollcall", "floor", "", "ratio", show_edge=False, pad_edge=False)
@@ -79,7 +85,7 @@ def as_table(measurements: list[Measurement]) -> Table:
     for column in table.columns:
         column.no_wrap = True
     for one in measurements:
-        digits = 0 if one.unit.endswith("/s") else 2
+        digits = _digits_of(one)
         table.add_row(
             one.what,
             f"{one.rollcall:,.{digits}f}",
@@ -88,6 +94,42 @@ def as_table(measurements: list[Measurement]) -> Table:
             f"[bold]{one.ratio:.2f}[/]",
         )
     return table
+
+
+def as_markdown(measurements: list[Measurement], machine: str) -> str:
+    """The same for the README, with what each is compared with."""
+    lines = ["| | Rollcall | compared with | | ratio |", "|---|---:|---:|---|---:|"]
+    for one in measurements:
+        digits = _digits_of(one)
+        cells = [
+            one.what,
+            f"{one.rollcall:,.{digits}f}",
+            f"{one.floor:,.{digits}f}",
+            one.unit,
+            f"**{one.ratio:.2f}**",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    floors = "\n".join(f"- {one.what}: {one.floor_is}" for one in measurements)
+    return "\n".join([*lines, "", machine, "", "Compared with:", "", floors])
+
+
+def as_json(measurements: list[Measurement], machine: str) -> str:
+    """The same for programs."""
+    found = [{**asdict(one), "ratio": one.ratio} for one in measurements]
+    return json.dumps({"machine": machine, "measurements": found}, indent=2) + "\n"
+
+
+def put_between_marks(text: str, table: str) -> str:
+    """The text with this table between its marks.
+
+    Raises:
+        ValueError: It has no such marks.
+    """
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"the text has no {_BEGIN} with {_END} behind it")
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def describe_floors(measurements: list[Measurement]) -> str:
