@@ -52,7 +52,7 @@ class ContactFile:
         self._table = table
         self._stack = stack
 
-    def batches(self, rows: int = 50_000) -> Iterator[RowBatch]:
+    def batches(self, rows: int = 25_000) -> Iterator[RowBatch]:
         """All rows, from the first, at most `rows` at a time; every cell is text.
 
         Raises:
