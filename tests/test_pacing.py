@@ -56,6 +56,9 @@ def times_of_two_senders(database_url: str, limit: int, seconds: float) -> list[
     return times
 
 
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"], indirect=True
+)
 def test_two_senders_together_keep_within_the_limit_and_use_it(ledger, database_url):
     limit, seconds = 100, 1.0
     # A process that is put aside for 20 ms between its turn and the note of it seems to have begun too late, and

@@ -22,6 +22,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType
 from rich.console import Console
 from sqlalchemy import Column, MetaData, Table, Text, create_engine, insert
+from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, select
 
 from flows.parameters import Campaign, read_campaign
@@ -37,7 +38,11 @@ _TEXTABLE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _BATCH = 50_000
 
 
-class PlainMessage(SQLModel, table=True):
+class _PlainTable(SQLModel, registry=registry()):
+    """Apart from the ledger's tables."""
+
+
+class PlainMessage(_PlainTable, table=True):
     """A message of the plain script."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -47,7 +52,7 @@ class PlainMessage(SQLModel, table=True):
     status: str = "planned"
 
 
-class PlainSuppression(SQLModel, table=True):
+class PlainSuppression(_PlainTable, table=True):
     """An opted-out number of the plain script."""
 
     phone: str = Field(primary_key=True)
@@ -87,7 +92,7 @@ def floor(contacts: Path, suppressed: list[str]) -> float:
 def plain(contacts: Path, suppressed: list[str]) -> float:
     """pandas, phonenumbers, Jinja and SQLModel, the way their tutorials use them."""
     engine = create_engine(_driver_url())
-    SQLModel.metadata.create_all(engine, tables=[PlainMessage.__table__, PlainSuppression.__table__])  # type: ignore[attr-defined]  # SQLModel does not type it
+    _PlainTable.metadata.create_all(engine)
     with Session(engine) as session:
         session.add_all(PlainSuppression(phone=phone) for phone in suppressed)
         session.commit()

@@ -42,6 +42,7 @@ def test_preparing_and_handing_over_are_measured(tmp_path):
     assert all(one.rollcall > 0 and one.floor > 0 for one in measured)
 
 
+@pytest.mark.long
 def test_keeping_callbacks_is_measured_and_nothing_is_missing(tmp_path):
     measured = callback_rate.measure(tmp_path, events=1_000, steady_seconds=1)
     assert all(one.rollcall > 0 and one.floor > 0 for one in measured)

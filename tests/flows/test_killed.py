@@ -72,7 +72,7 @@ def requests_received(sandbox):
 
 @pytest.mark.parametrize(
     ("provider", "database_url", "most_requests"),
-    [("octopush", "sqlite", 2), ("bird", "postgresql", 100)],
+    [pytest.param("octopush", "sqlite", 2, marks=pytest.mark.long), ("bird", "postgresql", 100)],
     indirect=["database_url"],
 )
 def test_killed_again_and_again_nobody_gets_it_twice_and_nobody_is_forgotten(
@@ -163,7 +163,7 @@ def test_asked_to_stop_it_waits_for_its_answers_and_the_rest_stays_planned(
 
 @pytest.mark.parametrize(
     ("provider", "database_url", "people"),
-    [("octopush", "postgresql", 1_000), ("bird", "sqlite", 200)],
+    [pytest.param("octopush", "postgresql", 1_000, marks=pytest.mark.long), ("bird", "sqlite", 200)],
     indirect=["database_url"],
 )
 def test_whatever_becomes_of_requests_and_answers_the_ledger_never_contradicts_the_truth(

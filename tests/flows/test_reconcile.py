@@ -119,7 +119,9 @@ def test_an_event_that_cannot_be_put_into_the_ledger_keeps_no_other_one_waiting(
     assert [error for error in errors if error] == ["it cannot be put into the ledger: IntegrityError"]
 
 
-@pytest.mark.parametrize("webhooks", ["in_order", {"duplicate": 0.3, "reorder": 0.3}], ids=str)
+@pytest.mark.parametrize(
+    "webhooks", [pytest.param("in_order", marks=LONG), {"duplicate": 0.3, "reorder": 0.3}], ids=str
+)
 def test_bird_tells_by_webhooks(sandbox, receiver, campaign, ledger, webhooks):
     sandbox.switch(
         bird={

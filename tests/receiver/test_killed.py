@@ -4,6 +4,8 @@ import asyncio
 import threading
 from contextlib import ExitStack
 
+import pytest
+
 from tests.receiver.octopush_deliveries import deliveries, shuffled_with_repeats
 from tests.receiver.receiver_process import receiver_process
 from tests.receiver.retrying_sender import Sent, send_until_taken
@@ -16,6 +18,9 @@ def tickets(events):
     return [int(event.payload["message_id"].removeprefix("sms_")) for event in events]
 
 
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"], indirect=True
+)
 def test_what_was_answered_survives_kill_9_and_the_rest_comes_again(database_url, kept):
     sent = Sent()
     with ExitStack() as processes:
