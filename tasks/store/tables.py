@@ -23,6 +23,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _index_of_filled(name: str, column: str) -> Index:
+    """An index without the rows in which the column is NULL: those cost nothing when they are inserted."""
+    is_filled = text(f"{column} IS NOT NULL")
+    return Index(name, column, sqlite_where=is_filled, postgresql_where=is_filled)
+
+
 class RunState(StrEnum):
     """Where a run of a campaign stands."""
 
@@ -165,10 +171,13 @@ class Message(SQLModel, table=True):
     """One message to one address in one run."""
 
     __table_args__ = (
-        UniqueConstraint("run_id", "address", name="uq_message_run_address"),
-        # What reconciliation asks for: by the provider's id, by address over all runs, and what is still open.
-        Index("ix_message_provider_message_id", "provider_message_id"),
-        Index("ix_message_address", "address"),
+        # The address first: it is looked for over all runs as well, and a second index would cost a third of the
+        # time that a message takes to insert.
+        UniqueConstraint("address", "run_id", name="uq_message_address_run"),
+        # What reconciliation asks for: by the provider's id, by request, and what is still open. Messages that are
+        # only planned have neither id nor request.
+        _index_of_filled("ix_message_provider_message_id", "provider_message_id"),
+        _index_of_filled("ix_message_request_id", "request_id"),
         Index("ix_message_status", "run_id", "status"),
     )
 
@@ -199,9 +208,7 @@ class Message(SQLModel, table=True):
     unknown_word: str | None = Field(
         default=None, description="The provider's last word that no table explains; it changed nothing."
     )
-    request_id: int | None = Field(
-        default=None, sa_column=Column(_BigId, ForeignKey("provider_request.id"), index=True)
-    )
+    request_id: int | None = Field(default=None, sa_column=Column(_BigId, ForeignKey("provider_request.id")))
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     attempts: int = 0
     variables: str | None = Field(
@@ -224,10 +231,16 @@ class Exclusion(SQLModel, table=True):
 class Contact(SQLModel, table=True):
     """The registry of known contacts."""
 
+    __table_args__ = (
+        _index_of_filled("ix_contact_external_code", "external_code"),
+        _index_of_filled("ix_contact_phone", "phone"),
+        _index_of_filled("ix_contact_email", "email"),
+    )
+
     id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
-    external_code: str | None = Field(default=None, index=True)
-    phone: str | None = Field(default=None, max_length=20, index=True, description="E.164.")
-    email: str | None = Field(default=None, max_length=320, index=True)
+    external_code: str | None = None
+    phone: str | None = Field(default=None, max_length=20, description="E.164.")
+    email: str | None = Field(default=None, max_length=320)
     first_name: str | None = None
     last_name: str | None = None
     country: str | None = Field(default=None, max_length=2)
