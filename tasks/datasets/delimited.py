@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
 
 from tasks.datasets.batches import (
     RawRow,
@@ -36,6 +39,8 @@ _MOST_RECORD_CHARS = 16 << 20
 """A record of many long cells, with line breaks in them, could be as large as the file."""
 _MOST_BLOCK_CHARS = 8 << 20
 """Lines that are parsed in one go. Each character may be a cell, of which a list takes eight bytes."""
+_NOT_PLAIN = re.compile(r'["\\\x00\x1c-\x1f]|^\ufeff')
+"""What two readers of CSV may take for different things: quotation marks above all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +242,18 @@ class DelimitedTable:
                 pass
             try:
                 while block := lines.take(rows):
+                    if columns := self._split_plain(block):
+                        yield make_batch(columns, self.header, range(number + 1, number + 1 + len(block)), {})
+                        number += len(block)
+                        continue
                     cells = self._parse(block)
                     if cells is None:
                         # A record may end in lines that come after these.
                         records = self._records(chain(block, lines), number=number, most_lines=len(block))
-                        yield from batches_of(self._fitted(records), self.header, rows)
-                        number = records.number
+                        try:
+                            yield from batches_of(self._fitted(records), self.header, rows)
+                        finally:  # an error shall name the row where it is
+                            number = records.number
                         continue
                     if self._is_regular(cells):
                         columns = [as_text_column(column) for column in zip(*cells, strict=True)]
@@ -253,6 +264,32 @@ class DelimitedTable:
                     number += len(cells)
             except UnicodeError as error:
                 raise self._not_valid(f" after row {number}") from error
+
+    def _split_plain(self, lines: list[str]) -> list[pa.Array] | None:
+        """The columns of lines without any quotation mark, all with as many cells as the header; else None.
+
+        There is only one way to read those, and Arrow's reader takes a quarter of the time of the csv module.
+        """
+        dialect, width = self._dialect, len(self.header)
+        if width < 2 or dialect.spaces_after_delimiter or not dialect.delimiter.isascii():  # noqa: PLR2004  # blank lines
+            return None
+        text = "".join(lines)
+        if _NOT_PLAIN.search(text) or max(map(len, lines)) > _MOST_CELL_CHARS:
+            return None
+        names = list(map(str, range(width)))
+        try:
+            data = text.encode()
+            table = arrow_csv.read_csv(
+                pa.py_buffer(data),
+                arrow_csv.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
+                arrow_csv.ParseOptions(delimiter=dialect.delimiter, quote_char=False, ignore_empty_lines=False),
+                arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+            )
+        except (pa.ArrowInvalid, UnicodeEncodeError):
+            return None
+        columns: list[pa.Array] = [column.combine_chunks() for column in table.columns]
+        has_blank_first = pc.any(pc.equal(pc.utf8_trim_whitespace(columns[0]), "")).as_py()
+        return None if has_blank_first or len(table) != len(lines) else columns
 
     def _parse(self, lines: list[str]) -> list[list[str]] | None:
         """The cells of whole records; None where a quotation mark is open at the end, or nothing fits."""
