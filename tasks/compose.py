@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.messaging.parts import Charset, Encoding, Ucs2Cause, count_parts, explain_ucs2
+from tasks.messaging.parts_of_many import count_gsm7_parts
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import ExclusionReason
 from tasks.messaging.templates import RenderError
@@ -189,14 +190,19 @@ class Composer:
         return key if key != SHARED_TEXT_KEY else 1
 
     def _count_parts(self, texts: Sequence[str | None]) -> list[int | None]:
-        counted = [None if text is None else count_parts(text, charset=self._charset) for text in texts]
-        used = [one.encoding for one in counted if one is not None]
-        self.encodings.update({one: number for one in Encoding if (number := used.count(one))})
-        if Encoding.UCS2 in used:
-            for text, one in zip(texts, counted, strict=True):
-                if text is not None and one is not None and one.encoding is Encoding.UCS2:
-                    self._explain(text)
-        return [None if one is None else one.parts for one in counted]
+        found = count_gsm7_parts([text or "" for text in texts]).tolist()
+        counted: list[int | None] = [
+            None if text is None else parts for text, parts in zip(texts, found, strict=True)
+        ]
+        self.encodings += Counter({Encoding.GSM7: len(counted) - counted.count(None) - counted.count(0)})
+        for place in [place for place, parts in enumerate(counted) if parts == 0]:
+            text = texts[place] or ""
+            one = count_parts(text, charset=self._charset)
+            counted[place] = one.parts
+            self.encodings[one.encoding] += 1
+            if one.encoding is Encoding.UCS2:
+                self._explain(text)
+        return counted
 
     def _explain(self, text: str) -> None:
         if len(self._costly_characters) < _MOST_ADVICE and not self._explained.issuperset(text):

@@ -86,11 +86,12 @@ class _Capacity(NamedTuple):
     multipart: int
 
 
-_CAPACITY = {
+CAPACITY = {
     Encoding.GSM7: _Capacity(160, 153),
     Encoding.GSM7_SPANISH: _Capacity(155, 149),
     Encoding.UCS2: _Capacity(70, 67),
 }
+"""Septets, or UTF-16 code units, of a single SMS and of each of several."""
 
 # One octet for each character of the GSM-7 tables, so that C loops encode and count: 0.5 us for a text of 75
 # characters, where a loop over them costs 10. An EncodingMap needs U+0000 in the first place; it is not GSM-7.
@@ -116,7 +117,7 @@ def count_parts(text: str, *, charset: Charset = Charset.AUTO) -> PartCount:
         units = len(octets) // 2
     else:
         units = 2 * len(octets) - len(octets.translate(None, _TWO_SEPTETS))
-    single, multipart = _CAPACITY[encoding]
+    single, multipart = CAPACITY[encoding]
     if units <= single:
         return PartCount(1, encoding, units, single - units)
     ends = _part_ends(encoding, _units_of(encoding, octets))
@@ -175,7 +176,7 @@ def _units_of(encoding: Encoding, octets: bytes) -> Sequence[int]:
 
 def _part_ends(encoding: Encoding, units: Sequence[int]) -> list[int]:
     """The unit at which each part ends."""
-    single, multipart = _CAPACITY[encoding]
+    single, multipart = CAPACITY[encoding]
     if len(units) <= single:
         return [len(units)]
     opens_a_pair = range(0xD800, 0xDC00) if encoding is Encoding.UCS2 else _ESCAPE

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.messaging import gsm7
 from tasks.messaging.parts import Charset, Encoding, PartCount, count_parts, explain_ucs2, split_parts
+from tasks.messaging.parts_of_many import count_gsm7_parts
 
 BASIC = "".join(sorted(gsm7.BASIC))
 EXTENSION = "".join(sorted(gsm7.EXTENSION))
@@ -279,3 +280,20 @@ def test_there_is_a_cause_exactly_when_a_text_is_ucs2_and_following_all_advice_m
         assert text.count(cause.char) == cause.count
         text = text.replace(cause.char, "?" if cause.suggestion is None else cause.suggestion)
     assert count_parts(text, charset=charset).encoding is not Encoding.UCS2
+
+
+@given(many=st.lists(texts | st.text(max_size=5)))
+def test_many_texts_count_as_each_of_them_does(many: list[str]) -> None:
+    counted = count_gsm7_parts(many).tolist()
+    each = [count_parts(text) for text in many]
+    assert [mine in (0, one.parts) for mine, one in zip(counted, each, strict=True)] == [True] * len(many)
+    if not any("\0" in text for text in many):
+        sure = [one.encoding is Encoding.GSM7 and one.parts == 1 for one in each]
+        assert [bool(mine) for mine, is_sure in zip(counted, sure, strict=True) if is_sure] == [True] * sum(sure)
+
+
+def test_long_texts_of_plain_letters_are_counted_without_asking() -> None:
+    assert count_gsm7_parts(["a" * 160, "a" * 161, "a" * 306, "a" * 307, "", "a" * 200 + "€"]).tolist() == [
+        *(1, 2, 2, 3, 1),
+        0,
+    ]
