@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pyarrow import csv as arrow_csv
 
 from tasks.compose import Composer
 from tasks.concealment import concealed_errors
@@ -156,11 +158,11 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             spool.add_exclusions(exclusions)
             prepared.count(messages, exclusions)
             for frame in (messages[["row_number", "address", "variables"]], exclusions):
-                digest.update(frame.to_csv(index=False).encode())
+                digest.update(_as_csv(frame))
     if judge.late_refusals:
         withdrawn = withdraw_messages(Path(directory), judge.late_refusals)
         prepared.withdraw(withdrawn)
-        digest.update(withdrawn[["row_number", "reason"]].to_csv(index=False).encode())
+        digest.update(_as_csv(withdrawn[["row_number", "reason"]]))
     if not prepared.rows_read:
         raise DatasetError(f"{audience.path} has a header but no rows: there is nobody to send to")
     prepared.encodings = composer.encodings
@@ -214,6 +216,12 @@ def _recognise(header: list[str], content: Content, audience: Audience, texts: R
     columns = recognise_columns(header, overrides=audience.columns, needed=_needed(content.channel))
     texts.check_variables([*columns.variables, *filter(columns.supplies, texts.variables)])
     return columns
+
+
+def _as_csv(frame: pd.DataFrame) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    arrow_csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), sink)
+    return sink.getvalue()
 
 
 def _as_example(row_number: int, address: str | None, detail: str) -> str:
