@@ -48,8 +48,7 @@ def _send_campaign() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help="hand over now only what goes to this number (+1...) or e-mail address of the list; may be repeated",
     )
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    return parser
+    return _with_verbose(parser)
 
 
 def _control_campaign() -> argparse.ArgumentParser:
@@ -60,8 +59,7 @@ def _control_campaign() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done; 1 done, but somebody is sending still; 2 refused, nothing was changed.",
     )
     parser.add_argument("action", choices=("pause", "resume", "cancel"))
-    parser.add_argument("campaign", metavar="NAME", help="the campaign's name")
-    parser.add_argument("--run-key", metavar="KEY", help="which run of it, if more than one is not over")
+    _add_named_run(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask to confirm a cancellation")
     return parser
 
@@ -73,10 +71,8 @@ def _hand_over_chunks() -> argparse.ArgumentParser:
         "reaches the ledger.",
         epilog="Exit codes: 0 nothing is left to take; 2 refused; 3 stopped, or nobody is sending it.",
     )
-    parser.add_argument("campaign", metavar="NAME", help="the campaign's name")
-    parser.add_argument("--run-key", metavar="KEY", help="which run of it, if more than one is not over")
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    return parser
+    _add_named_run(parser)
+    return _with_verbose(parser)
 
 
 def _erase_contact() -> argparse.ArgumentParser:
@@ -88,21 +84,14 @@ def _erase_contact() -> argparse.ArgumentParser:
     )
     parser.add_argument("addresses", nargs="*", metavar="ADDRESS", help="phone numbers, e-mail addresses")
     parser.add_argument("--list", metavar="FILE", dest="list_file", help="a contact file of people to erase")
-    parser.add_argument(
-        "--channel",
-        choices=_CHANNELS,
-        default="sms",
-        help="what the list has: e-mail addresses for email, phone numbers else (%(default)s)",
-    )
-    parser.add_argument("--default-country", metavar="CC", help="of numbers without a country code")
+    _add_list_options(parser, "what the list has: e-mail addresses for email, phone numbers else (%(default)s)")
     parser.add_argument(
         "--forget-entirely",
         action="store_true",
         help="let those be written to again who never opted out, should they be in a list once more",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask to confirm")
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    return parser
+    return _with_verbose(parser)
 
 
 def _prune_personal_data() -> argparse.ArgumentParser:
@@ -112,8 +101,7 @@ def _prune_personal_data() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES_OF_REMOVING,
     )
     parser.add_argument("--dry-run", action="store_true", help="only count what would be removed")
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    return parser
+    return _with_verbose(parser)
 
 
 def _reconcile_deliveries() -> argparse.ArgumentParser:
@@ -150,8 +138,7 @@ def _reconcile_deliveries() -> argparse.ArgumentParser:
     parser.add_argument(
         "--time-limit", metavar="DURATION", default="10m", help="ask no further after this time (%(default)s)"
     )
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    return parser
+    return _with_verbose(parser)
 
 
 def _sync_opt_outs() -> argparse.ArgumentParser:
@@ -162,19 +149,27 @@ def _sync_opt_outs() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES_OF_FINDING_OUT,
     )
     parser.add_argument("suppressions", nargs="*", metavar="FILE", help="a list of people not to be contacted")
-    parser.add_argument(
-        "--channel",
-        choices=_CHANNELS,
-        default="sms",
-        help="for which the lists hold (%(default)s; sms and mms forbid each other)",
-    )
-    parser.add_argument("--default-country", metavar="CC", help="of numbers without a country code in the lists")
-    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
-    return parser
+    _add_list_options(parser, "for which the lists hold (%(default)s; sms and mms forbid each other)")
+    return _with_verbose(parser)
 
 
 def _parser(flow: str, description: str, epilog: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=f"python -m flows.{flow}", description=description, epilog=epilog)
+
+
+def _add_named_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("campaign", metavar="NAME", help="the campaign's name")
+    parser.add_argument("--run-key", metavar="KEY", help="which run of it, if more than one is not over")
+
+
+def _add_list_options(parser: argparse.ArgumentParser, channel_help: str) -> None:
+    parser.add_argument("--channel", choices=_CHANNELS, default="sms", help=channel_help)
+    parser.add_argument("--default-country", metavar="CC", help="of numbers without a country code in a list")
+
+
+def _with_verbose(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--verbose", action="store_true", help="show Prefect's log")
+    return parser
 
 
 def at_least_one(text: str) -> int:

@@ -1,7 +1,6 @@
 """E-mail addresses: text of a cell -> one normal form, or a reason why not. Never asks DNS."""
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ import pyarrow.compute as pc
 from email_validator import EmailNotValidError, validate_email
 from numpy.typing import NDArray
 
+from tasks.contacts.cell_verdicts import CellVerdict, CellVerdicts
 from tasks.contacts.masking import mask_text, printable
 from tasks.contacts.phone_cells import clean_cell
 from tasks.messaging.statuses import ExclusionReason
@@ -30,13 +30,6 @@ _NAMED = re.compile(r"<\s*([^<>]*)\s*>")
 _BETWEEN_ADDRESSES = re.compile(r"\s*(?::::|[;,|\n\r]|\s/\s|\s(?=\S+@))\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    address: str = ""
-    reason: str = ""
-    detail: str = ""
-
-
 def normalise_emails(raw: "pd.Series[str]") -> pd.DataFrame:
     """E-mail cells as addresses.
 
@@ -54,42 +47,33 @@ def normalise_emails(raw: "pd.Series[str]") -> pd.DataFrame:
         sentence, addresses masked).
     """
     cells = raw.to_numpy(dtype=object)
-    result = {name: np.full(len(raw), "", dtype=object) for name in ("address", "reason", "detail")}
-    plain = np.zeros(len(raw), dtype=bool)
+    verdicts = CellVerdicts(len(raw), "address", "reason", "detail")
     if len(raw) >= _WORTH_A_COLUMN:
-        plain, result["address"] = _read_plain(cells)
-    judged: dict[str, _Verdict] = {}
-    for row in np.flatnonzero(~plain).tolist():
-        cell = str(cells[row])
-        verdict = judged.get(cell)
-        if verdict is None:
-            verdict = judged[cell] = _judge_cell(cell)
-        for name, column in result.items():
-            column[row] = getattr(verdict, name)
-    columns = {name: pd.array(column, dtype="str") for name, column in result.items()}
-    return pd.DataFrame(columns, index=raw.index)
+        is_plain, addresses = _read_plain(cells)
+        verdicts.accept(is_plain, address=addresses)
+    left = np.flatnonzero(verdicts.is_open).tolist()
+    verdicts.judge_rest(((row, str(cells[row])) for row in left), _judge_cell)
+    return verdicts.as_frame(raw.index)
 
 
 def _read_plain(cells: NDArray[np.object_]) -> tuple[NDArray[np.bool_], NDArray[np.object_]]:
-    """Which cells are plain addresses, and the addresses."""
+    """Which cells are plain addresses, and those addresses."""
     lowered = pc.ascii_lower(pc.ascii_trim_whitespace(pa.array(cells, pa.string())))
     is_plain = pc.and_(
         pc.less_equal(pc.binary_length(lowered), _PLAIN_MOST_CHARS),
         pc.match_substring_regex(lowered, f"^(?:{_PLAIN.pattern})$"),
     )
     plain: NDArray[np.bool_] = is_plain.to_numpy(zero_copy_only=False)
-    addresses = np.full(len(cells), "", dtype=object)
-    addresses[plain] = lowered.filter(is_plain).to_numpy(zero_copy_only=False)
-    return plain, addresses
+    return plain, lowered.filter(is_plain).to_numpy(zero_copy_only=False)
 
 
-def _judge_cell(cell: str) -> _Verdict:
+def _judge_cell(cell: str) -> CellVerdict:
     lowered = cell.strip().lower()
     if len(lowered) <= _PLAIN_MOST_CHARS and _PLAIN.fullmatch(lowered):
-        return _Verdict(lowered)
+        return CellVerdict(lowered)
     text = clean_cell(cell[: _LONGEST_CELL_CHARS + 1]).strip("'\"`").strip()
     if not text:
-        return _Verdict(reason=ExclusionReason.MISSING_ADDRESS, detail="the e-mail address is empty")
+        return CellVerdict(reason=ExclusionReason.MISSING_ADDRESS, detail="the e-mail address is empty")
     if len(cell) > _LONGEST_CELL_CHARS:
         return _refuse(text, f"is not an e-mail address: it has more than {_LONGEST_CELL_CHARS} characters")
     parts = _split_addresses(text)
@@ -99,7 +83,7 @@ def _judge_cell(cell: str) -> _Verdict:
             if place == 0:
                 return verdict
             detail = f"address {place + 1} of {len(parts)} in the cell was used, because {verdicts[0].detail}"
-            return _Verdict(verdict.address, "", detail)
+            return CellVerdict(verdict.address, detail=detail)
     return verdicts[0]
 
 
@@ -111,13 +95,13 @@ def _split_addresses(text: str) -> list[str]:
     return parts if len(parts) > 1 and all("@" in part for part in parts) else [text]
 
 
-def _judge_address(part: str) -> _Verdict:
+def _judge_address(part: str) -> CellVerdict:
     address = re.sub(r"^mailto:", "", part.strip(), flags=re.IGNORECASE).partition("?")[0].strip().rstrip(".,;")
     try:
         valid = validate_email(address, check_deliverability=False)
     except EmailNotValidError as error:
         return _refuse(part, f"is not an e-mail address: {_without_addresses(str(error))}")
-    return _Verdict(f"{valid.local_part}@{valid.ascii_domain}".lower())
+    return CellVerdict(f"{valid.local_part}@{valid.ascii_domain}".lower())
 
 
 def _without_addresses(sentence: str) -> str:
@@ -125,7 +109,7 @@ def _without_addresses(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def _refuse(part: str, why: str) -> _Verdict:
+def _refuse(part: str, why: str) -> CellVerdict:
     local, at, domain = clean_cell(part)[:_LONGEST_SHOWN_CHARS].partition("@")
     shown = f"{local[:1]}••••@{domain}" if at else mask_text(local)
-    return _Verdict(reason=ExclusionReason.INVALID_ADDRESS, detail=f"'{printable(shown)}' {why}")
+    return CellVerdict(reason=ExclusionReason.INVALID_ADDRESS, detail=f"'{printable(shown)}' {why}")

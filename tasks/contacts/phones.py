@@ -13,6 +13,7 @@ import phonenumbers
 import pyarrow as pa
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
+from tasks.contacts.cell_verdicts import CellVerdict, CellVerdicts
 from tasks.contacts.masking import mask_address
 from tasks.contacts.phone_cells import Damage, PhoneText, clean_cell, read_number, show_masked, split_numbers
 from tasks.contacts.sure_phones import read_sure
@@ -42,16 +43,6 @@ _MOST_DIGITS_E164 = 15
 _WORTH_A_COLUMN = 200
 """From so many cells on, reading what is sure column by column takes less time than reading cell by cell."""
 _LONGEST_CELL_CHARS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one cell; the columns are those of `normalise_phones`."""
-
-    address: str = ""
-    country: str = ""
-    reason: str = ""
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +81,25 @@ def normalise_phones(
     cells = raw.to_numpy(dtype=object)
     codes, names = pd.factorize(written.to_numpy(dtype=object))
     regions = [str(name).strip().upper() for name in names]
-    result = {name: np.full(len(raw), "", dtype=object) for name in ("address", "country", "reason", "detail")}
-    is_open = np.ones(len(raw), dtype=bool)
+    verdicts = CellVerdicts(len(raw), "address", "country", "reason", "detail")
     if len(raw) >= _WORTH_A_COLUMN:
         sure = read_sure(pa.array(cells, pa.string()), regions, codes.astype(np.int64))
-        result["address"][sure.rows] = sure.addresses.to_numpy(zero_copy_only=False)
-        result["country"][sure.rows] = sure.countries.to_numpy(zero_copy_only=False)
-        is_open[sure.rows] = False
-    judged: dict[tuple[str, int], Verdict] = {}
-    left = np.flatnonzero(is_open)
+        verdicts.accept(
+            sure.rows,
+            address=sure.addresses.to_numpy(zero_copy_only=False),
+            country=sure.countries.to_numpy(zero_copy_only=False),
+        )
+    left = np.flatnonzero(verdicts.is_open)
     # Country by country: phonenumbers compiles its patterns anew when it has used many others meanwhile.
-    for row in left[np.argsort(codes[left], kind="stable")].tolist():
-        key = str(cells[row]), int(codes[row])
-        verdict = judged.get(key)
-        if verdict is None:
-            verdict = judged[key] = judge_cell(key[0], regions[key[1]], textable=textable)
-        for name, column in result.items():
-            column[row] = getattr(verdict, name)
-    columns = {name: pd.array(column, dtype="str") for name, column in result.items()}
-    return pd.DataFrame(columns, index=raw.index)
+    ordered = left[np.argsort(codes[left], kind="stable")].tolist()
+    verdicts.judge_rest(
+        ((row, (str(cells[row]), regions[codes[row]])) for row in ordered),
+        lambda key: judge_cell(*key, textable=textable),
+    )
+    return verdicts.as_frame(raw.index)
 
 
-def judge_cell(cell: str, region: str, *, textable: bool) -> Verdict:
+def judge_cell(cell: str, region: str, *, textable: bool) -> CellVerdict:
     """One cell by phonenumbers alone; the rules are those of `normalise_phones`.
 
     Args:
@@ -121,7 +109,7 @@ def judge_cell(cell: str, region: str, *, textable: bool) -> Verdict:
     """
     text = clean_cell(cell[: _LONGEST_CELL_CHARS + 1])
     if not text:
-        return Verdict(reason=ExclusionReason.MISSING_ADDRESS, detail="the phone number is empty")
+        return CellVerdict(reason=ExclusionReason.MISSING_ADDRESS, detail="the phone number is empty")
     if len(cell) > _LONGEST_CELL_CHARS:
         return _refuse(text, f"is not a phone number: it has more than {_LONGEST_CELL_CHARS} characters")
     parts = split_numbers(text)
@@ -131,11 +119,11 @@ def judge_cell(cell: str, region: str, *, textable: bool) -> Verdict:
             if place == 0:
                 return verdict
             detail = f"number {place + 1} of {len(parts)} in the cell was used, because {verdicts[0].detail}"
-            return Verdict(verdict.address, verdict.country, "", detail)
+            return CellVerdict(verdict.address, verdict.country, "", detail)
     return verdicts[0]
 
 
-def _judge_number(part: str, region: str, *, textable: bool) -> Verdict:
+def _judge_number(part: str, region: str, *, textable: bool) -> CellVerdict:
     number_text = read_number(part)
     if number_text.damage is Damage.DIGITS_LOST:
         why = "is a number in scientific notation: digits are lost; export the column as text"
@@ -163,14 +151,14 @@ def _unreadable(number_text: PhoneText, region: str) -> str:
     return "looks like two numbers run together" if _ends_with_stub(number_text.text) else ""
 
 
-def _accept(part: str, reading: _Reading, number_text: PhoneText, *, textable: bool) -> Verdict:
+def _accept(part: str, reading: _Reading, number_text: PhoneText, *, textable: bool) -> CellVerdict:
     if textable and reading.kind not in TEXTABLE_TYPES:
         what = _TYPE_NAMES.get(reading.kind, "a number of unknown type")
         return _refuse(part, f"is {what}: it gets no SMS", ExclusionReason.NOT_TEXTABLE)
     if textable and (number_text.has_extension or reading.number.extension):
         return _refuse(part, "has an extension: a switchboard gets no SMS", ExclusionReason.NOT_TEXTABLE)
     region = phonenumbers.region_code_for_number(reading.number) or ""
-    return Verdict(reading.e164, "" if region == "001" else region)
+    return CellVerdict(reading.e164, "" if region == "001" else region)
 
 
 def _read(number_text: PhoneText, region: str) -> list[_Reading]:
@@ -246,8 +234,8 @@ def _why_not(number_text: PhoneText, region: str) -> str:
     return f"is not a valid number of {region}, and not an international one"
 
 
-def _refuse(part: str, why: str, reason: ExclusionReason = ExclusionReason.INVALID_ADDRESS) -> Verdict:
-    return Verdict(reason=reason, detail=f"{show_masked(part)} {why}")
+def _refuse(part: str, why: str, reason: ExclusionReason = ExclusionReason.INVALID_ADDRESS) -> CellVerdict:
+    return CellVerdict(reason=reason, detail=f"{show_masked(part)} {why}")
 
 
 def _e164(number: PhoneNumber) -> str:
