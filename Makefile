@@ -54,7 +54,7 @@ lock: .venv/installed ## Resolve the newest allowed versions into requirements.l
 		--group dev pyproject.toml --output-file requirements.lock
 
 bench: .venv/installed ## Measure, as ratios against a floor in the same run
-	@$(BIN)/python -m tests.bench --readme README.md --json tests/bench/last_run.json
+	@$(BIN)/python -m tests.bench --readme README.md --json tests/bench/last_run.json --chart tests/bench/last_run.svg
 
 chaos: .venv/installed ## Kill senders and reconcilers anywhere for half an hour, and compare the ledger with the truth
 	@$(BIN)/python -m tests.chaos --minutes 30 --output data/chaos/results

@@ -1,6 +1,8 @@
 """`python -m tests.bench [--quick]`: Rollcall against a floor in the same minutes on the same machine.
 
-The ratios are the result. Works in a temporary directory, and leaves nothing behind.
+The ratios are the result. Works in a temporary directory, and leaves nothing behind but the results that it is
+told to write. It ends with exit code 1, and writes nothing, if a ratio is worse by more than a quarter than in the
+results that are there; `--accept` writes them all the same.
 """
 
 import argparse
@@ -13,6 +15,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from tests.bench import callback_rate, dispatch_rate, flow_clock, prepare_rate, receipt_rate, worker_rate
+from tests.bench.chart import draw_chart
 from tests.bench.measurement import (
     Measurement,
     as_json,
@@ -20,6 +23,7 @@ from tests.bench.measurement import (
     as_table,
     describe_floors,
     describe_machine,
+    find_regressions,
     put_between_marks,
 )
 
@@ -51,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--readme", type=Path, help="write the table into this file, between its marks")
     parser.add_argument("--json", type=Path, help="write the figures into this file")
+    parser.add_argument("--chart", type=Path, help="draw the ratios into this file (SVG)")
+    parser.add_argument("--accept", action="store_true", help="write the results even if some are worse")
     parser.add_argument("--quick", action="store_true", help="under a minute instead of ten")
     options = parser.parse_args(arguments)
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
@@ -64,6 +70,15 @@ def main(arguments: list[str] | None = None) -> int:
             status.update(f"measuring ... {done[-1].what}: ratio {done[-1].ratio:.2f}")
     console.print(as_table(done))
     console.print(describe_floors(done), soft_wrap=True)
+    if options.json is not None and options.json.exists() and not options.accept:
+        worse = find_regressions(done, options.json.read_text("utf-8"))
+        if worse:
+            console.print(
+                "\n".join(["Worse than in the last run, so nothing is written:", *worse]), soft_wrap=True
+            )
+            return 1
+    if options.chart is not None:
+        draw_chart(done, options.chart)
     if options.readme is not None:
         text = options.readme.read_text("utf-8")
         options.readme.write_text(put_between_marks(text, as_markdown(done, machine)), encoding="utf-8")

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,6 +13,8 @@ from statistics import median
 from rich.table import Table
 
 _BEGIN, _END = "<!-- benchmarks: the last run of make bench -->", "<!-- end of benchmarks -->"
+_STILL_AS_GOOD = 0.75
+"""Ratios of one run differ from those of the next by up to a fifth, even on an idle machine."""
 PACKAGES = ("prefect", "httpx", "pandas", "pyarrow", "phonenumbers", "sqlalchemy")
 
 
@@ -26,6 +28,7 @@ class Measurement:
         floor: The figure of the floor, from the same minutes on the same machine.
         unit: Of both.
         floor_is: What the floor does.
+        ratios: Of each turn, where there were several; the figures above are medians then.
     """
 
     what: str
@@ -33,11 +36,30 @@ class Measurement:
     floor: float
     unit: str
     floor_is: str
+    ratios: tuple[float, ...] = ()
+
+    @classmethod
+    def of_turns(
+        cls, what: str, ours: Sequence[float], floors: Sequence[float], unit: str, floor_is: str
+    ) -> "Measurement":
+        """From the figures of each turn."""
+        ratios = tuple(mine / floor for mine, floor in zip(ours, floors, strict=True))
+        return cls(what, median(ours), median(floors), unit, floor_is, ratios)
 
     @property
     def ratio(self) -> float:
         """Rollcall to floor: the result, because it hardly depends on the machine."""
         return self.rollcall / self.floor
+
+    @property
+    def advantage(self) -> float:
+        """How many times as good as the floor: more of what is counted a second, less of everything else."""
+        return self.ratio if self.unit.endswith("/s") else 1 / self.ratio
+
+    @property
+    def range_of_ratios(self) -> str:
+        """`0.28-0.33`, or nothing for a single turn."""
+        return f"{min(self.ratios):.2f}-{max(self.ratios):.2f}" if len(self.ratios) > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +101,8 @@ def _digits_of(one: Measurement) -> int:
 
 def as_table(measurements: list[Measurement]) -> Table:
     """One row per measurement."""
-    table = Table("", "Rollcall", "floor", "", "ratio", show_edge=False, pad_edge=False)
-    for column in (1, 2, 4):
+    table = Table("", "Rollcall", "floor", "", "ratio", "of each turn", show_edge=False, pad_edge=False)
+    for column in (1, 2, 4, 5):
         table.columns[column].justify = "right"
     for column in table.columns:
         column.no_wrap = True
@@ -92,13 +114,14 @@ def as_table(measurements: list[Measurement]) -> Table:
             f"{one.floor:,.{digits}f}",
             one.unit,
             f"[bold]{one.ratio:.2f}[/]",
+            one.range_of_ratios,
         )
     return table
 
 
 def as_markdown(measurements: list[Measurement], machine: str) -> str:
     """The same for the README, with what each is compared with."""
-    lines = ["| | Rollcall | compared with | | ratio |", "|---|---:|---:|---|---:|"]
+    lines = ["| | Rollcall | compared with | | ratio | of each turn |", "|---|---:|---:|---|---:|---:|"]
     for one in measurements:
         digits = _digits_of(one)
         cells = [
@@ -107,6 +130,7 @@ def as_markdown(measurements: list[Measurement], machine: str) -> str:
             f"{one.floor:,.{digits}f}",
             one.unit,
             f"**{one.ratio:.2f}**",
+            one.range_of_ratios,
         ]
         lines.append(f"| {' | '.join(cells)} |")
     floors = "\n".join(f"- {one.what}: {one.floor_is}" for one in measurements)
@@ -115,8 +139,26 @@ def as_markdown(measurements: list[Measurement], machine: str) -> str:
 
 def as_json(measurements: list[Measurement], machine: str) -> str:
     """The same for programs."""
-    found = [{**asdict(one), "ratio": one.ratio} for one in measurements]
+    found = [asdict(one) for one in measurements]
     return json.dumps({"machine": machine, "measurements": found}, indent=2) + "\n"
+
+
+def find_regressions(measurements: Sequence[Measurement], before: str) -> list[str]:
+    """What is worse by more than a quarter, against its own floor, than in an earlier run.
+
+    Args:
+        measurements: Of this run.
+        before: What `as_json` wrote of the earlier one.
+    """
+    known = {
+        one["what"]: Measurement(**{**one, "ratios": tuple(one["ratios"])})
+        for one in json.loads(before)["measurements"]
+    }
+    return [
+        f"{one.what}: the ratio is {one.ratio:.2f}, and was {known[one.what].ratio:.2f}"
+        for one in measurements
+        if one.what in known and one.advantage < _STILL_AS_GOOD * known[one.what].advantage
+    ]
 
 
 def put_between_marks(text: str, table: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from statistics import median
 
 import pandas as pd
 import phonenumbers
@@ -56,10 +55,12 @@ def _measure_on(
     ]
     ours, floors, plains = zip(*turns, strict=True)
     what = f"prepare {crowd.rows:,} rows, {database}"
-    rate = _median_rate(ours, crowd)
+    rates = [crowd.rows / one.seconds for one in ours]
     return [
-        Measurement(what, rate, _median_rate(floors, crowd), "rows/s", _FLOOR),
-        Measurement(f"{what}, plain script", rate, _median_rate(plains, small), "rows/s", _PLAIN),
+        Measurement.of_turns(what, rates, [crowd.rows / one.seconds for one in floors], "rows/s", _FLOOR),
+        Measurement.of_turns(
+            f"{what}, plain script", rates, [small.rows / one.seconds for one in plains], "rows/s", _PLAIN
+        ),
         Measurement(
             f"{what}, memory",
             max(one.peak_mb for one in ours),
@@ -68,10 +69,6 @@ def _measure_on(
             "the same, which holds the whole file",
         ),
     ]
-
-
-def _median_rate(turns: tuple[_Once, ...], crowd: Crowd) -> float:
-    return crowd.rows / median(one.seconds for one in turns)
 
 
 def _prepare(way: str, crowd: Crowd, database_url: str) -> _Once:
@@ -98,10 +95,10 @@ def measure_phones(crowd: Crowd, *, times: int) -> Measurement:
             _as_phonenumbers_has_it(cell, country)
         ours.append(between - started)
         theirs.append(time.process_time() - between)
-    return Measurement(
+    return Measurement.of_turns(
         f"read {len(frame):,} phone cells",
-        len(frame) / median(ours),
-        len(frame) / median(theirs),
+        [len(frame) / seconds for seconds in ours],
+        [len(frame) / seconds for seconds in theirs],
         "cells/s",
         "phonenumbers: parse, is_valid_number, number_type, format_number",
     )

@@ -17,6 +17,7 @@ from tests.bench import (
     prepare_rate,
     receipt_rate,
 )
+from tests.bench.chart import draw_chart
 from tests.bench.crowd import COUNTRIES, write_crowd
 from tests.bench.measurement import (
     Measurement,
@@ -25,6 +26,7 @@ from tests.bench.measurement import (
     as_table,
     describe_floors,
     describe_machine,
+    find_regressions,
     put_between_marks,
 )
 from tests.bench.places import REPOSITORY
@@ -89,13 +91,35 @@ def test_the_campaigns_of_the_wall_clock_are_there():
 def test_the_table_goes_between_its_marks():
     readme = "a\n<!-- benchmarks: the last run of make bench -->\nold\n<!-- end of benchmarks -->\nb\n"
     written = put_between_marks(readme, as_markdown([SOME], "a machine"))
-    assert "| send x | 12.00 | 4.00 | s | **3.00** |" in written
+    assert "| send x | 12.00 | 4.00 | s | **3.00** |  |" in written
     assert "old" not in written
     assert written.startswith("a\n")
     assert written.endswith("-->\nb\n")
     with pytest.raises(ValueError, match="has no"):
         put_between_marks("a", "b")
-    assert json.loads(as_json([SOME], "a machine"))["measurements"][0]["ratio"] == 3
+
+
+def test_what_is_worse_than_in_the_last_run_is_found_by_ratio_and_not_by_seconds():
+    last = as_json([SOME, Measurement("rate", 10.0, 10.0, "rows/s", "x")], "a machine")
+    slower_machine = [Measurement("send x", 24.0, 8.0, "s", "x"), Measurement("rate", 5.0, 5.5, "rows/s", "x")]
+    assert find_regressions(slower_machine, last) == []
+    worse = [Measurement("send x", 24.0, 4.0, "s", "x"), Measurement("rate", 5.0, 10.0, "rows/s", "x")]
+    assert find_regressions([*worse, Measurement("new", 1.0, 9.0, "rows/s", "x")], last) == [
+        "send x: the ratio is 6.00, and was 3.00",
+        "rate: the ratio is 0.50, and was 1.00",
+    ]
+
+
+def test_several_turns_give_medians_and_the_range_of_their_ratios():
+    one = Measurement.of_turns("x", [1.0, 2.0, 9.0], [4.0, 4.0, 6.0], "rows/s", "a floor")
+    assert (one.rollcall, one.floor, one.range_of_ratios) == (2, 4, "0.25-1.50")
+    assert json.loads(as_json([one], "a machine"))["measurements"][0]["ratios"] == [0.25, 0.5, 1.5]
+
+
+def test_the_chart_has_a_bar_with_its_figure_for_each_measurement(tmp_path):
+    draw_chart([SOME, Measurement("rate", 5.0, 10.0, "rows/s", "x")], tmp_path / "chart.svg")
+    drawn = (tmp_path / "chart.svg").read_text("utf-8")
+    assert [word in drawn for word in ("send x", ">0.33<", "rate", ">0.50<")] == [True] * 4
 
 
 def test_the_result_is_a_ratio_with_its_floor_and_its_machine():
