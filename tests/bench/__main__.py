@@ -14,7 +14,15 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from tests.bench import callback_rate, dispatch_rate, flow_clock, prepare_rate, receipt_rate, worker_rate
+from tests.bench import (
+    callback_rate,
+    dispatch_rate,
+    flow_clock,
+    orchestration,
+    prepare_rate,
+    receipt_rate,
+    worker_rate,
+)
 from tests.bench.chart import draw_chart
 from tests.bench.measurement import (
     Measurement,
@@ -46,6 +54,7 @@ def measure_all(directory: Path) -> Iterator[list[Measurement]]:
     yield callback_rate.measure(directory, events=100_000)
     yield [receipt_rate.measure(directory, messages=100_000)]
     yield [worker_rate.measure(directory, people=12_000, times=1)]
+    yield [orchestration.measure(directory, chunks=200, times=3)]
     yield flow_clock.measure_with_server(directory, times=3)
     yield flow_clock.measure_embedded(directory, times=3)
 

@@ -1,12 +1,22 @@
-"""`python -m tests.bench.empty_flow`: the floor of everything that runs on Prefect."""
+"""`python -m tests.bench.empty_flow [TASKS]`: the floor of everything that runs on Prefect."""
 
-from prefect import flow
+import sys
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
 
 
-@flow
-def empty_flow() -> None:
+@task(cache_policy=NO_CACHE, persist_result=False)
+def empty_task() -> None:
     """Do nothing."""
 
 
+@flow
+def empty_flow(tasks: int = 0) -> None:
+    """Do nothing, or do nothing so many times."""
+    for _ in range(tasks):
+        empty_task()
+
+
 if __name__ == "__main__":
-    empty_flow()
+    empty_flow(*map(int, sys.argv[1:]))
