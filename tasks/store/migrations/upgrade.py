@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,12 @@ def changing_schema(engine: Engine) -> Iterator[Connection]:
 
 def is_current(connection: Connection) -> bool:
     """Whether the tables are those of this version."""
-    head = ScriptDirectory.from_config(migration_config()).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == head
+    return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
+
+
+@cache  # a ledger is opened for every chunk, and this reads and compiles all revisions
+def _newest_revision() -> str | None:
+    return ScriptDirectory.from_config(migration_config()).get_current_head()
 
 
 def upgrade_schema(connection: Connection) -> None:
