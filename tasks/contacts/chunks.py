@@ -1,6 +1,7 @@
 """How rows are cut into chunks, and chunks into requests."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 
@@ -45,8 +46,10 @@ def assign_chunks(
     ordinals = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
     if group_keys is None or not total:
         return ordinals
-    _, first_places, groups = np.unique(group_keys, return_index=True, return_inverse=True)
-    order = np.argsort(first_places[groups], kind="stable")
+    groups, distinct = pd.factorize(group_keys)  # numbered in order of first appearance
+    if len(distinct) == 1:
+        return ordinals
+    order = np.argsort(groups, kind="stable")
     assigned = np.empty(total, dtype=np.int64)
     assigned[order] = ordinals
     return assigned

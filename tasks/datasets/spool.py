@@ -126,7 +126,8 @@ class Spool:
     def text_keys(self) -> npt.NDArray[np.int64]:
         """The `text_key` of every message, in order."""
         batches = _batches(_path(self._directory, "messages"), column="text_key")
-        keys: list[npt.NDArray[np.int64]] = [batch["text_key"].to_numpy() for batch in batches]
+        # Copied: an array of Arrow's keeps the whole batch in memory.
+        keys: list[npt.NDArray[np.int64]] = [batch["text_key"].to_numpy().copy() for batch in batches]
         return np.concatenate([np.zeros(0, dtype=np.int64), *keys])
 
     def messages(self) -> Iterator[pa.RecordBatch]:
