@@ -77,14 +77,15 @@ def _judge_cell(cell: str) -> CellVerdict:
     if len(cell) > _LONGEST_CELL_CHARS:
         return _refuse(text, f"is not an e-mail address: it has more than {_LONGEST_CELL_CHARS} characters")
     parts = _split_addresses(text)
-    verdicts = [_judge_address(part) for part in parts]
-    for place, verdict in enumerate(verdicts):
+    first = _judge_address(parts[0])
+    if not first.reason:
+        return first
+    for place, part in enumerate(parts[1:], 2):
+        verdict = _judge_address(part)
         if not verdict.reason:
-            if place == 0:
-                return verdict
-            detail = f"address {place + 1} of {len(parts)} in the cell was used, because {verdicts[0].detail}"
+            detail = f"address {place} of {len(parts)} in the cell was used, because {first.detail}"
             return CellVerdict(verdict.address, detail=detail)
-    return verdicts[0]
+    return first
 
 
 def _split_addresses(text: str) -> list[str]:

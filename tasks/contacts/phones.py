@@ -113,14 +113,15 @@ def judge_cell(cell: str, region: str, *, textable: bool) -> CellVerdict:
     if len(cell) > _LONGEST_CELL_CHARS:
         return _refuse(text, f"is not a phone number: it has more than {_LONGEST_CELL_CHARS} characters")
     parts = split_numbers(text)
-    verdicts = [_judge_number(part, region, textable=textable) for part in parts]
-    for place, verdict in enumerate(verdicts):
+    first = _judge_number(parts[0], region, textable=textable)
+    if not first.reason:
+        return first
+    for place, part in enumerate(parts[1:], 2):
+        verdict = _judge_number(part, region, textable=textable)
         if not verdict.reason:
-            if place == 0:
-                return verdict
-            detail = f"number {place + 1} of {len(parts)} in the cell was used, because {verdicts[0].detail}"
+            detail = f"number {place} of {len(parts)} in the cell was used, because {first.detail}"
             return CellVerdict(verdict.address, verdict.country, "", detail)
-    return verdicts[0]
+    return first
 
 
 def _judge_number(part: str, region: str, *, textable: bool) -> CellVerdict:
