@@ -14,18 +14,19 @@ import json as jsonlib
 import logging
 import math
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from tasks.providers.answers import Answer, Classifier, classify_by_status, quote
 from tasks.providers.errors import (
@@ -74,6 +75,9 @@ _SURELY_NOT_SENT = (
 USER_AGENT = "rollcall/0.1.0"
 
 _SECRET_MIN_CHARS = 6
+
+_KEPT_URLS = 16
+"""Without parameters. To read a URL costs httpx more than all else that it does before it sends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +134,11 @@ class HttpClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._base_url = _check_base_url(base_url)
-        self._headers = {
-            **_check_headers(headers),
-            "Accept": "application/json",
-            "User-Agent": USER_AGENT,
-        }
+        sent_always = {**_check_headers(headers), "Accept": "application/json", "User-Agent": USER_AGENT}
+        # Made once: httpx copies these for a request, and would write out those of a dictionary anew.
+        self._headers = httpx.Headers(sent_always)
+        self._headers_with_json = httpx.Headers({**sent_always, "Content-Type": "application/json"})
+        self._url = lru_cache(_KEPT_URLS)(self._make_url)
         self._secrets = _find_secrets(headers)
         self._extensions = {"timeout": timeout.as_dict()}
         self._retry = retry or RetryPolicy()
@@ -178,7 +182,6 @@ class HttpClient:
         await self._open.aclose()
 
     def _make_transports(self, max_requests_in_flight: int) -> list[httpx.AsyncBaseTransport]:
-        context = httpx.create_ssl_context()  # once: it takes 15 ms to load the certificates
         limits = httpx.Limits(
             max_connections=CONNECTIONS_PER_POOL,
             max_keepalive_connections=CONNECTIONS_PER_POOL,
@@ -186,7 +189,7 @@ class HttpClient:
         )
         proxy = _find_proxy(self._base_url)
         pools = math.ceil(max_requests_in_flight / CONNECTIONS_PER_POOL)
-        return [httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy) for _ in range(pools)]
+        return [httpx.AsyncHTTPTransport(verify=_tls_context(), limits=limits, proxy=proxy) for _ in range(pools)]
 
     async def request_json(
         self,
@@ -215,49 +218,49 @@ class HttpClient:
             ProviderError: It says whether the request may have been sent. It has no cause or context: httpx's
                 exceptions hold the request, and with it the key and the recipients.
         """
-        request = self._build_request(method, path, json, params)
+        build_request = self._request_builder(method, path, json, params)
         transport = await self._slots.get()
         try:
             started = self._clock()
-            retrying = AsyncRetrying(
-                retry=retry_if_exception(lambda error: self._may_be_tried_again(error, repeatable=repeatable)),
-                wait=self._wait_seconds,
-                stop=lambda state: self._is_enough(state, started),
-                before_sleep=self._log_retry,
-                sleep=self._sleep_unless_stopped,
-                reraise=True,
-            )
-            return await retrying(self._attempt, transport, request, classify or classify_by_status)
+            attempt = 1
+            while True:
+                # Raised outside a handler and from a frame without the raw answer: not even a traceback with local
+                # variables shows it.
+                outcome = await self._attempt(transport, build_request, classify or classify_by_status)
+                if isinstance(outcome, Answer):
+                    return outcome
+                pause_seconds = self._pause_seconds(outcome, attempt, started, repeatable=repeatable)
+                if pause_seconds is None:
+                    raise outcome
+                log.info("%s; trying again in %.1f s", outcome, pause_seconds)
+                await self._sleep_unless_stopped(pause_seconds)
+                attempt += 1
         finally:
             self._slots.put_nowait(transport)
 
-    def _build_request(
+    def _request_builder(
         self, method: str, path: str, json: Any, params: Mapping[str, str] | None
     ) -> Callable[[], httpx.Request]:
-        url = httpx.URL(str(self._base_url).rstrip("/") + path, params=params)
-        content = None
-        headers = self._headers
-        if json is not None:
-            content = _encode(json)
-            headers = {**headers, "Content-Type": "application/json"}
+        url = self._url(path) if params is None else self._make_url(path, params)
+        content = None if json is None else _encode(json)
+        headers = self._headers if json is None else self._headers_with_json
         # One httpx.Request per attempt: its body can be read once.
         return lambda: httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
+
+    def _make_url(self, path: str, params: Mapping[str, str] | None = None) -> httpx.URL:
+        return httpx.URL(str(self._base_url).rstrip("/") + path, params=params)
 
     async def _attempt(
         self,
         transport: httpx.AsyncBaseTransport,
         build_request: Callable[[], httpx.Request],
         classify: Classifier,
-    ) -> Answer:
-        # Raised from a frame without the raw answer: not even a traceback with local variables shows it.
+    ) -> Answer | ProviderError:
         if self._pace is not None:
             await self._pace.wait_for_turn()
         if self._is_stopped():
-            raise ProviderUnreachable("stopped before it was sent", reason="stopped")
-        outcome = await self._exchange(transport, build_request, classify)
-        if isinstance(outcome, ProviderError):
-            raise outcome
-        return outcome
+            return ProviderUnreachable("stopped before it was sent", reason="stopped")
+        return await self._exchange(transport, build_request, classify)
 
     async def _exchange(
         self,
@@ -328,10 +331,18 @@ class HttpClient:
             case _:
                 return value
 
-    def _may_be_tried_again(self, error: BaseException, *, repeatable: bool) -> bool:
-        if not isinstance(error, ProviderError) or self._is_stopped():
-            return False
-        return error.retryable or (repeatable and isinstance(error, OutcomeUnknown))
+    def _pause_seconds(
+        self, error: ProviderError, attempt: int, started: float, *, repeatable: bool
+    ) -> float | None:
+        """How long to wait before the next attempt; None where there is to be none."""
+        may_be_repeated = error.retryable or (repeatable and isinstance(error, OutcomeUnknown))
+        if not may_be_repeated or attempt >= self._retry.attempts or self._is_stopped():
+            return None
+        backoff = min(self._retry.first_wait_seconds * 2.0 ** (attempt - 1), self._retry.max_wait_seconds)
+        asked = error.retry_after_seconds if isinstance(error, ProviderThrottled) else None
+        # Jitter only adds: never earlier than the provider asked for, and not all at the same instant.
+        pause = (backoff if asked is None else asked) + random.uniform(0, backoff / 2)  # noqa: S311  # no secret
+        return pause if self._clock() - started + pause <= self._retry.max_total_seconds else None
 
     async def _sleep_unless_stopped(self, seconds: float) -> None:
         if self._is_stopped is _never:
@@ -340,26 +351,6 @@ class HttpClient:
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0 and not self._is_stopped():
             await self._sleep(min(left, _STOP_CHECK_SECONDS))
-
-    def _wait_seconds(self, state: RetryCallState) -> float:
-        backoff = min(
-            self._retry.first_wait_seconds * 2.0 ** (state.attempt_number - 1), self._retry.max_wait_seconds
-        )
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after_seconds if isinstance(error, ProviderThrottled) else None
-        # Jitter only adds: never earlier than the provider asked for, and not all at the same instant.
-        return (backoff if asked is None else asked) + random.uniform(0, backoff / 2)  # noqa: S311  # no secret
-
-    def _is_enough(self, state: RetryCallState, started: float) -> bool:
-        elapsed = self._clock() - started
-        return (
-            state.attempt_number >= self._retry.attempts
-            or elapsed + state.upcoming_sleep > self._retry.max_total_seconds
-        )
-
-    def _log_retry(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        log.info("%s; trying again in %.1f s", error, state.upcoming_sleep)
 
 
 def _encode(json: Any) -> bytes:
@@ -411,6 +402,12 @@ def _find_secrets(headers: Mapping[str, str]) -> list[str]:
     """What must not be shown: of `Authorization: AccessKey abc`, only `abc`."""
     words = {value.split()[-1] for value in headers.values()}
     return sorted((word for word in words if len(word) >= _SECRET_MIN_CHARS), key=len, reverse=True)
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Once in a process: it takes 15 ms to load the certificates, and every chunk has a client of its own."""
+    return httpx.create_ssl_context()
 
 
 def _find_proxy(url: httpx.URL) -> httpx.Proxy | None:
