@@ -7,7 +7,7 @@ NO KEY UPDATE`): a claim that inserts a request must not wait for who takes the 
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, or_, select, update
 
 from tasks.messaging.statuses import MessageStatus
 from tasks.store import leases
@@ -29,6 +29,12 @@ _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # the same
 _REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
 
 _IS_NOT_HELD_BACK = exists().where(_RUN.c.id == _CHUNK.c.run_id, _RUN.c.control.is_(None))
+
+# Written down once: every window of messages needs them, and SQLAlchemy takes longer to make one than to run it.
+_IS_THIS = _CHUNK.c.id == bindparam("chunk_id")
+_HOLD_CHUNK = select(_CHUNK.c.claimed_by).where(_IS_THIS).with_for_update(key_share=True)
+_MAY_CLAIM = select(exists().where(_IS_THIS, _IS_NOT_HELD_BACK))
+_COUNT_HANDLED = update(_CHUNK).where(_IS_THIS).values(handled=_CHUNK.c.handled + bindparam("more"))
 
 
 def is_due(addresses: Collection[str] | None = None) -> ColumnElement[bool]:
@@ -119,17 +125,13 @@ def hold_chunk(connection: Connection, chunk_id: int, owner: str) -> bool:
     Returns:
         Whether it is still this sender's. One that was taken for dead must not claim anything more of it.
     """
-    claimed_by = connection.execute(
-        select(_CHUNK.c.claimed_by).where(_CHUNK.c.id == chunk_id).with_for_update(key_share=True)
-    ).scalar_one_or_none()
+    claimed_by = connection.execute(_HOLD_CHUNK, {"chunk_id": chunk_id}).scalar_one_or_none()
     return bool(claimed_by == owner)
 
 
 def may_claim(connection: Connection, chunk_id: int) -> bool:
     """Whether messages of this chunk may be handed over: the run is neither paused nor cancelled."""
-    return bool(
-        connection.execute(select(exists().where(_CHUNK.c.id == chunk_id, _IS_NOT_HELD_BACK))).scalar_one()
-    )
+    return bool(connection.execute(_MAY_CLAIM, {"chunk_id": chunk_id}).scalar_one())
 
 
 def has_chunks_to_take(connection: Connection, run_id: int) -> bool:
@@ -266,4 +268,4 @@ def _recount_handled(connection: Connection, chunk_ids: Sequence[int]) -> None:
 
 def count_handled(connection: Connection, chunk_id: int, handled: int) -> None:
     """Add messages that have an outcome now: the progress bar shows them."""
-    connection.execute(update(_CHUNK).where(_CHUNK.c.id == chunk_id).values(handled=_CHUNK.c.handled + handled))
+    connection.execute(_COUNT_HANDLED, {"chunk_id": chunk_id, "more": handled})

@@ -28,6 +28,8 @@ _SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # the same
 ERASED = "erased"
 """The reason of a message that was withdrawn because its person was erased."""
 
+_ANYBODY_WAS_ERASED = select(exists().select_from(_ERASURE))
+
 _ERASURE_LOCK = 0x45726173  # "Eras"; any constant that all Rollcall processes share
 
 IS_ERASED = _MESSAGE.c.address.startswith(ERASED_PREFIX)
@@ -146,7 +148,7 @@ def _in_force(connection: Connection, hashes: list[str]) -> Iterable[str]:
 
 
 def _anybody_was_erased(connection: Connection) -> bool:
-    return connection.execute(select(exists().select_from(_ERASURE))).scalar_one()
+    return connection.execute(_ANYBODY_WAS_ERASED).scalar_one()
 
 
 def empty_late_events(

@@ -12,35 +12,31 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from tasks.messaging.reports import ConsentReport
-from tasks.messaging.statuses import HANDED_OVER_STATUSES, Channel, MessageStatus, Purpose
+from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.chunks import count_handled, hold_chunk, is_due, may_claim, reopen_chunks
 from tasks.store.consent import record_consent
 from tasks.store.hashed_suppressions import cancel_erased, withdraw_erased
 from tasks.store.leases import now_of
-from tasks.store.registry import suppression_applies
-from tasks.store.tables import (
-    CampaignRun,
-    Chunk,
-    Contact,
-    Message,
-    ProviderRequest,
-    RequestState,
-    Suppression,
-    utc_now,
+from tasks.store.outbox_statements import (
+    Told,
+    claim_statement,
+    ids_parameter,
+    lock_statement,
+    record_statement,
+    told_parameters,
+    withdraw_statement,
 )
+from tasks.store.tables import CampaignRun, Chunk, Message, ProviderRequest, RequestState, utc_now
 from tasks.store.texts import storable
-from tasks.store.withdrawals import RESEND_DECIDED, withdraw_cancelled, withdrawn_status
+from tasks.store.withdrawals import withdraw_cancelled
 
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
 _RUN = CampaignRun.__table__  # type: ignore[attr-defined]  # the same
 _REQUEST = ProviderRequest.__table__  # type: ignore[attr-defined]  # the same
-_STATUS = _MESSAGE.c.status.type
-_CONTACT = Contact.__table__  # type: ignore[attr-defined]  # the same
-_SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +139,8 @@ def planned_messages(
         .limit(limit)
     ).all()
     return [
-        PlannedMessage(
-            id=row.id,
-            reference=row.reference,
-            row_number=row.row_number,
-            address=row.address,
-            country=row.country,
-            external_code=row.external_code,
-            attempts=row.attempts,
-            variables=json.loads(row.variables) if row.variables else {},
-        )
-        for row in rows
+        PlannedMessage(id_, reference, row_number, address, country, code, attempts, json.loads(variables or "{}"))
+        for id_, reference, row_number, address, country, code, attempts, variables in rows
     ]
 
 
@@ -178,7 +165,7 @@ def claim_messages(
         chunk_id: The chunk that is being worked on.
         run_id: Its run.
         message_ids: Messages to claim.
-        requests: The requests with many recipients that they will go in; empty for one recipient a request.
+        requests: The requests with many recipients that all of them will go in; empty for one recipient a request.
         owner: The chunk's sender; nothing is claimed if it is somebody else's by now.
         channel: The run's channel.
         purpose: The run's purpose.
@@ -187,62 +174,64 @@ def claim_messages(
         return Claim(is_ours=False)
     if not may_claim(connection, chunk_id):
         return Claim(is_held_back=True)
+    dialect, ids = connection.dialect.name, ids_parameter(connection, message_ids)
     # The database's clock: a look-up elsewhere must not take a request that has just left for an old one.
     now = now_of(connection)
-    ours = _MESSAGE.c.id.in_(message_ids) & (_MESSAGE.c.status == MessageStatus.PLANNED)
-    connection.execute(select(_MESSAGE.c.id).where(ours).order_by(_MESSAGE.c.id).with_for_update(key_share=True))
+    _lock(connection, message_ids)
     withdrawn = withdraw_erased(connection, message_ids, channel=channel, purpose=purpose)
-    withdrawn += connection.execute(
-        update(_MESSAGE)
-        .where(
-            ours,
-            exists().where(_SUPPRESSION.c.address == _MESSAGE.c.address, suppression_applies(channel, purpose)),
-        )
-        .values(status=withdrawn_status(), reason="opted_out", status_at=now)
-    ).rowcount
-    key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
-    withdrawn += connection.execute(
-        update(_MESSAGE)
-        .where(ours, exists().where(key == _MESSAGE.c.address, _CONTACT.c.enabled.is_(False)))
-        .values(status=withdrawn_status(), reason="disabled", status_at=now)
-    ).rowcount
-    claimed = frozenset(
-        connection.execute(
-            update(_MESSAGE)
-            .where(ours)
-            .values(
-                status=MessageStatus.SENDING,
-                reason=case((_MESSAGE.c.reason == RESEND_DECIDED, _MESSAGE.c.reason)),
-                attempts=_MESSAGE.c.attempts + 1,
-                status_at=now,
-                claimed_at=now,
-                next_poll_at=None,
-            )
-            .returning(_MESSAGE.c.id)
-        ).scalars()
-    )
+    withdrawing = withdraw_statement(dialect, channel, purpose)
+    withdrawn += connection.execute(withdrawing, {**ids, "now": now}).rowcount
+    claimed: set[int] = set()
     request_ids: dict[str, int] = {}
     for request in requests:
-        if not (in_request := [message_id for message_id in request.message_ids if message_id in claimed]):
-            continue
-        request_ids[request.reference] = connection.execute(
-            insert(_REQUEST)
-            .values(
-                run_id=run_id,
-                chunk_id=chunk_id,
-                reference=request.reference,
-                state=RequestState.OPEN,
-                size=len(in_request),
-                started_at=now,
-            )
-            .returning(_REQUEST.c.id)
-        ).scalar_one()
-        connection.execute(
-            update(_MESSAGE).where(_MESSAGE.c.id.in_(in_request)).values(request_id=request_ids[request.reference])
-        )
+        request_id = _open_request(connection, run_id, chunk_id, request, now)
+        in_request = _claim(connection, request.message_ids, request_id, now)
+        claimed |= in_request
+        if in_request:
+            request_ids[request.reference] = request_id
+        if len(in_request) < len(request.message_ids):
+            _shrink_request(connection, request_id, len(in_request))
+    if not requests:
+        claimed = _claim(connection, message_ids, None, now)
     if withdrawn:
         count_handled(connection, chunk_id, withdrawn)
-    return Claim(message_ids=claimed, request_ids=request_ids, withdrawn=withdrawn)
+    return Claim(message_ids=frozenset(claimed), request_ids=request_ids, withdrawn=withdrawn)
+
+
+def _lock(connection: Connection, message_ids: Sequence[int]) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
+        connection.execute(lock_statement(connection.dialect.name), ids_parameter(connection, message_ids))
+
+
+def _claim(connection: Connection, message_ids: Sequence[int], request_id: int | None, now: datetime) -> set[int]:
+    parameters = {**ids_parameter(connection, message_ids), "request_id": request_id, "now": now}
+    return set(connection.execute(claim_statement(connection.dialect.name), parameters).scalars())
+
+
+def _open_request(
+    connection: Connection, run_id: int, chunk_id: int, request: RequestToOpen, now: datetime
+) -> int:
+    return int(
+        connection.execute(
+            insert(_REQUEST).returning(_REQUEST.c.id),
+            {
+                "run_id": run_id,
+                "chunk_id": chunk_id,
+                "reference": request.reference,
+                "state": RequestState.OPEN,
+                "size": len(request.message_ids),
+                "started_at": now,
+            },
+        ).scalar_one()
+    )
+
+
+def _shrink_request(connection: Connection, request_id: int, size: int) -> None:
+    """Some of its messages were not claimed: withdrawn, or somebody else's."""
+    of_request = _REQUEST.c.id == request_id
+    connection.execute(
+        update(_REQUEST).where(of_request).values(size=size) if size else delete(_REQUEST).where(of_request)
+    )
 
 
 def undo_claim(
@@ -286,103 +275,83 @@ def undo_claim(
     connection.execute(delete(_REQUEST).where(_REQUEST.c.id.in_(request_ids)))
 
 
-# A receipt may have come before the answer. It must not be undone by it, so the status of what is not open any
-# more stays; but the answer alone tells the id and the cost, so these are added.
-_IS_OPEN = or_(_MESSAGE.c.status == MessageStatus.SENDING, _MESSAGE.c.status == MessageStatus.UNKNOWN)
-
-
-def _if_open(column: str) -> Any:
-    return case((_IS_OPEN, bindparam(f"new_{column}", type_=_MESSAGE.c[column].type)), else_=_MESSAGE.c[column])
-
-
-_RECORD_OUTCOME = (
-    update(_MESSAGE)
-    .where(
-        _MESSAGE.c.id == bindparam("message_id"),
-        # That it was handed over is true of the message. All else is true of one attempt: if somebody has claimed
-        # it since, his request is under way, and it must neither become claimable once more nor be closed.
-        or_(
-            *(bindparam("new_status", type_=_STATUS) == status for status in sorted(HANDED_OVER_STATUSES)),
-            _MESSAGE.c.attempts == bindparam("attempt"),
-        ),
-    )
-    .values(
-        status=_if_open("status"),
-        raw_status=_if_open("raw_status"),
-        reason=case(
-            (
-                _IS_OPEN
-                & (bindparam("new_status", type_=_STATUS) == MessageStatus.PLANNED)
-                & (_MESSAGE.c.reason == RESEND_DECIDED),
-                _MESSAGE.c.reason,
-            ),
-            else_=_if_open("reason"),
-        ),
-        status_at=_if_open("status_at"),
-        provider_message_id=func.coalesce(_MESSAGE.c.provider_message_id, bindparam("new_provider_message_id")),
-        cost=func.coalesce(_MESSAGE.c.cost, bindparam("new_cost", type_=_MESSAGE.c.cost.type)),
-    )
-)
-
-
 def record_outcomes(
     connection: Connection,
     chunk_id: int,
-    outcomes: Iterable[RecordedOutcome],
+    outcomes: Sequence[RecordedOutcome],
     requests: Iterable[RecordedRequest] = (),
 ) -> None:
     """Record what became of claimed messages and of the requests they went in."""
-    connection.execute(select(_CHUNK.c.id).where(_CHUNK.c.id == chunk_id).with_for_update(key_share=True))
+    connection.execute(_LOCK_CHUNK, {"chunk_id": chunk_id})
     now = utc_now()
     # Requests before messages, and each by its id: who reads callbacks locks them in this order.
     for request in sorted(requests, key=attrgetter("request_id")):
         _record_request(connection, request, now)
-    recorded = sorted(outcomes, key=attrgetter("message_id"))
-    rows = [
-        {
-            "message_id": outcome.message_id,
-            "attempt": outcome.attempt,
-            "new_status": outcome.status,
-            "new_provider_message_id": storable(outcome.provider_message_id),
-            "new_raw_status": storable(outcome.raw_status),
-            "new_reason": storable(outcome.reason),
-            "new_cost": outcome.cost,
-            "new_status_at": now,
-        }
-        for outcome in recorded
-    ]
-    if rows:
-        connection.execute(_RECORD_OUTCOME, rows)
-        handled = sum(row["new_status"] is not MessageStatus.PLANNED for row in rows)
+    if outcomes:
+        _record_messages(connection, outcomes, now)
+        handled = sum(outcome.status is not MessageStatus.PLANNED for outcome in outcomes)
         count_handled(connection, chunk_id, handled)
-        if handled < len(rows):
+        if handled < len(outcomes):
+            these = _MESSAGE.c.id.in_([outcome.message_id for outcome in outcomes])
             # Who was erased while his request was on the wire: there is nobody left to try again with.
-            erased = cancel_erased(connection, _MESSAGE.c.id.in_([row["message_id"] for row in rows]))
+            erased = cancel_erased(connection, these)
             # The run may have been cancelled and given back meanwhile.
-            cancelled = withdraw_cancelled(connection, _MESSAGE.c.id.in_([row["message_id"] for row in rows]))
+            cancelled = withdraw_cancelled(connection, these)
             count_handled(connection, chunk_id, erased + cancelled)
             # Its chunk may be done by now, if somebody took the run over while this sender stood still.
             reopen_chunks(connection, _CHUNK.c.id == chunk_id)
-        refused = [outcome.message_id for outcome in recorded if outcome.reason == "opted_out"]
+        refused = sorted(outcome.message_id for outcome in outcomes if outcome.reason == "opted_out")
         _keep_opt_outs(connection, refused, now)
+
+
+def _record_messages(connection: Connection, outcomes: Sequence[RecordedOutcome], now: datetime) -> None:
+    """One UPDATE for all messages with the same outcome: a request of hundreds usually has one."""
+    dialect = connection.dialect.name
+    _lock(connection, [outcome.message_id for outcome in outcomes])
+    alike: dict[tuple[Any, ...], list[Told]] = {}
+    for outcome in outcomes:
+        shared = (outcome.status, outcome.raw_status, outcome.reason, outcome.cost)
+        told = (outcome.message_id, outcome.attempt, storable(outcome.provider_message_id))
+        alike.setdefault(shared, []).append(told)
+    for (status, raw_status, reason, cost), messages in alike.items():
+        connection.execute(
+            record_statement(dialect, is_handed_over=status.is_handed_over),
+            {
+                **told_parameters(connection, messages),
+                "new_status": status,
+                "new_raw_status": storable(raw_status),
+                "new_reason": storable(reason),
+                "new_cost": cost,
+                "new_status_at": now,
+            },
+        )
+
+
+_LOCK_CHUNK = select(_CHUNK.c.id).where(_CHUNK.c.id == bindparam("chunk_id")).with_for_update(key_share=True)
+
+_RECORD_REQUEST = (
+    update(_REQUEST)
+    .where(_REQUEST.c.id == bindparam("request_id"))
+    # A callback may have told the ticket already; a lost answer must not take it away.
+    .values(ticket=func.coalesce(bindparam("told_ticket", type_=_REQUEST.c.ticket.type), _REQUEST.c.ticket))
+)
 
 
 def _record_request(connection: Connection, request: RecordedRequest, now: datetime) -> None:
     connection.execute(
-        update(_REQUEST)
-        .where(_REQUEST.c.id == request.request_id)
-        .values(
-            state=request.state,
-            # A callback may have told the ticket already; a lost answer must not take it away.
-            ticket=func.coalesce(storable(request.ticket), _REQUEST.c.ticket),
-            accepted_count=request.accepted_count,
-            total_cost=request.total_cost,
-            residual_credit=request.residual_credit,
-            parts=request.parts,
-            note=storable(request.note),
-            error=storable(request.error),
-            finished_at=now,
-        )
+        _RECORD_REQUEST,
+        {
+            "request_id": request.request_id,
+            "state": request.state,
+            "told_ticket": storable(request.ticket),
+            "accepted_count": request.accepted_count,
+            "total_cost": request.total_cost,
+            "residual_credit": request.residual_credit,
+            "parts": request.parts,
+            "note": storable(request.note),
+            "error": storable(request.error),
+            "finished_at": now,
+        },
     )
 
 

@@ -1,0 +1,180 @@
+"""The SQL of the outbox, built once: to write a statement down costs SQLAlchemy more than the database to run it.
+
+Messages are named by one parameter, however many they are. Hundreds of parameters cost the client more than all
+else in a claim.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    String,
+    Text,
+    Update,
+    any_,
+    bindparam,
+    case,
+    column,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.types import TypeEngine
+
+from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.store.registry import suppression_applies
+from tasks.store.tables import Contact, Message, Suppression
+from tasks.store.withdrawals import RESEND_DECIDED, withdrawn_status
+
+_MESSAGE = Message.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
+_CONTACT = Contact.__table__  # type: ignore[attr-defined]  # the same
+_SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # the same
+
+Told = tuple[int, int, str | None]
+"""Of one message: its id, which claim of it was answered, and the provider's id for it."""
+
+
+def ids_parameter(connection: Connection, message_ids: Sequence[int]) -> dict[str, Any]:
+    """The parameter of the statements about messages by their ids."""
+    is_array = connection.dialect.name == "postgresql"
+    return {"ids": list(message_ids) if is_array else json.dumps(list(message_ids))}
+
+
+def told_parameters(connection: Connection, told: Sequence[Told]) -> dict[str, Any]:
+    """The parameters of `record_statement` that differ from message to message."""
+    if connection.dialect.name != "postgresql":
+        return {"told": json.dumps(told)}
+    columns = zip(*told, strict=True)
+    names = ("told_message_ids", "told_attempts", "told_provider_message_ids")
+    return {name: list(values) for name, values in zip(names, columns, strict=True)}
+
+
+@cache
+def _are_these(dialect: str) -> ColumnElement[bool]:
+    is_this: ColumnElement[bool]
+    if dialect == "postgresql":
+        is_this = _MESSAGE.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
+    else:
+        listed = func.json_each(bindparam("ids", type_=Text)).table_valued("value")
+        is_this = _MESSAGE.c.id.in_(select(listed.c.value))
+    return is_this
+
+
+@cache
+def _are_ours(dialect: str) -> ColumnElement[bool]:
+    is_planned: ColumnElement[bool] = _MESSAGE.c.status == MessageStatus.PLANNED
+    return _are_these(dialect) & is_planned
+
+
+@cache
+def lock_statement(dialect: str) -> Select[Any]:
+    """Lock these messages, by their ids: an UPDATE takes rows in whatever order it finds them in."""
+    return select(_MESSAGE.c.id).where(_are_these(dialect)).order_by(_MESSAGE.c.id).with_for_update(key_share=True)
+
+
+@cache
+def withdraw_statement(dialect: str, channel: Channel, purpose: Purpose) -> Update:
+    """Cancel those of these planned messages that go to somebody suppressed, or disabled, by now."""
+    is_suppressed = exists().where(
+        _SUPPRESSION.c.address == _MESSAGE.c.address, suppression_applies(channel, purpose)
+    )
+    key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
+    is_disabled = exists().where(key == _MESSAGE.c.address, _CONTACT.c.enabled.is_(False))
+    return (
+        update(_MESSAGE)
+        .where(_are_ours(dialect), or_(is_suppressed, is_disabled))
+        .values(
+            status=withdrawn_status(),
+            reason=case((is_suppressed, "opted_out"), else_="disabled"),
+            status_at=bindparam("now", type_=_MESSAGE.c.status_at.type),
+        )
+    )
+
+
+@cache
+def claim_statement(dialect: str) -> Any:
+    """Make those of these messages that are planned `sending`, in a request (or none); returns their ids."""
+    now = bindparam("now", type_=_MESSAGE.c.status_at.type)
+    return (
+        update(_MESSAGE)
+        .where(_are_ours(dialect))
+        .values(
+            status=MessageStatus.SENDING,
+            reason=case((_MESSAGE.c.reason == RESEND_DECIDED, _MESSAGE.c.reason)),
+            attempts=_MESSAGE.c.attempts + 1,
+            status_at=now,
+            claimed_at=now,
+            next_poll_at=None,
+            request_id=func.coalesce(bindparam("request_id", type_=BigInteger), _MESSAGE.c.request_id),
+        )
+        .returning(_MESSAGE.c.id)
+    )
+
+
+# A receipt may have come before the answer. It must not be undone by it, so the status of what is not open any
+# more stays; but the answer alone tells the id and the cost, so these are added.
+_IS_OPEN = or_(_MESSAGE.c.status == MessageStatus.SENDING, _MESSAGE.c.status == MessageStatus.UNKNOWN)
+
+
+def _new(name: str) -> ColumnElement[Any]:
+    return bindparam(f"new_{name}", type_=_MESSAGE.c[name].type)
+
+
+def _if_open(name: str) -> ColumnElement[Any]:
+    return case((_IS_OPEN, _new(name)), else_=_MESSAGE.c[name])
+
+
+@cache
+def record_statement(dialect: str, *, is_handed_over: bool) -> Update:
+    """Record one outcome of many messages.
+
+    Args:
+        dialect: Of the database.
+        is_handed_over: Whether the provider has them. That is true of the message. All else is true of one
+            attempt: if somebody has claimed it since, his request is under way, and it must neither become
+            claimable once more nor be closed.
+    """
+    told = _told(dialect)
+    stays_decided = _IS_OPEN & (_new("status") == MessageStatus.PLANNED) & (_MESSAGE.c.reason == RESEND_DECIDED)
+    statement = (
+        update(_MESSAGE)
+        .where(_MESSAGE.c.id == told.c.message_id)
+        .values(
+            status=_if_open("status"),
+            raw_status=_if_open("raw_status"),
+            reason=case((stays_decided, _MESSAGE.c.reason), else_=_if_open("reason")),
+            status_at=_if_open("status_at"),
+            provider_message_id=func.coalesce(_MESSAGE.c.provider_message_id, told.c.provider_message_id),
+            cost=func.coalesce(_MESSAGE.c.cost, _new("cost")),
+        )
+    )
+    return statement if is_handed_over else statement.where(_MESSAGE.c.attempts == told.c.attempt)
+
+
+def _told(dialect: str) -> FromClause:
+    types: dict[str, TypeEngine[Any]] = {
+        "message_id": BigInteger(),
+        "attempt": BigInteger(),
+        "provider_message_id": String(),
+    }
+    if dialect == "postgresql":
+        arrays = [bindparam(f"told_{name}s", type_=ARRAY(type_)) for name, type_ in types.items()]
+        columns = [column(name, type_) for name, type_ in types.items()]
+        return func.unnest(*arrays).table_valued(*columns).render_derived(name="told")
+    rows = func.json_each(bindparam("told", type_=Text)).table_valued("value")
+    return select(
+        *(
+            func.json_extract(rows.c.value, f"$[{place}]", type_=type_).label(name)
+            for place, (name, type_) in enumerate(types.items())
+        )
+    ).subquery("told")
