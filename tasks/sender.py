@@ -6,10 +6,11 @@ status.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+import math
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy.exc import OperationalError
 
@@ -17,6 +18,7 @@ from tasks.breaker import Breaker
 from tasks.concealment import conceal_text
 from tasks.connection import RunConnection
 from tasks.contacts.addresses import reachable_address
+from tasks.messaging.rendering import RenderedMessage
 from tasks.messaging.statuses import MessageStatus
 from tasks.ownership import why_stop
 from tasks.providers.base import Batch, OutboundMessage, SendOutcome
@@ -29,8 +31,13 @@ from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RequestState
 
-_WINDOWS_AT_ONCE = 3
-"""While one window claims or records, the others send."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_WINDOWS_PER_IN_FLIGHT = 1.5
+"""So many times what is in flight is claimed: while one window claims or records, the others send."""
+
+_NOTHING = RenderedMessage(text=None)
 
 _TAKEN_OVER = "another process took this chunk over, because this one seemed dead"
 
@@ -98,9 +105,10 @@ class ChunkSender:
         # What is claimed and not recorded is unknown after a crash, so windows are small: one request where it has
         # many recipients, else half of what is in flight. Two transactions cost little beside that many requests.
         self._window_size = 1 if is_bulk else max(1, in_flight // 2)
-        self._window_slots = asyncio.Semaphore(in_flight if is_bulk else _WINDOWS_AT_ONCE)
+        self._window_slots = asyncio.Semaphore(math.ceil(_WINDOWS_PER_IN_FLIGHT * in_flight / self._window_size))
         # The HTTP client has as many. What waits here instead of there can still be stopped.
         self._request_slots = asyncio.Semaphore(in_flight)
+        self._ledger_turn = asyncio.Lock()
         self._breaker = Breaker(is_bulk=is_bulk)
         self._provider.use_stop_check(self._is_stopped)
 
@@ -129,8 +137,14 @@ class ChunkSender:
         finally:
             self._window_slots.release()
 
+    async def _in_turn(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        # One at a time: each locks the chunk. SQLite lets whoever finds it locked sleep for up to 100 ms,
+        # and what is claimed and not sent, or sent and not recorded, keeps its window from the next request.
+        async with self._ledger_turn:
+            return await asyncio.to_thread(work, *arguments, **named)
+
     async def _claim_send_record(self, window: Sequence[PlannedRequest]) -> None:
-        claim = await asyncio.to_thread(self._claim, window)
+        claim = await self._in_turn(self._claim, window)
         self._report.withdrawn += claim.withdrawn
         if not claim.is_ours:
             self._report.stop("taken_over", _TAKEN_OVER)
@@ -152,7 +166,7 @@ class ChunkSender:
         results = await asyncio.gather(*sending)
         outcomes = [outcome for of_request, _ in results for outcome in of_request]
         requests = [request for _, request in results if request]
-        still_ours = await asyncio.to_thread(self._record, outcomes, requests)
+        still_ours = await self._in_turn(self._record, outcomes, requests)
         for outcome in outcomes:
             self._report.outcomes[outcome.status] = self._report.outcomes.get(outcome.status, 0) + 1
         if not still_ours:
@@ -246,18 +260,20 @@ class ChunkSender:
         return outcomes_of_error(request, error), _request_of_error(request_id, error)
 
     def _outbound(self, message: PlannedMessage, request: PlannedRequest) -> OutboundMessage:
-        outbound = OutboundMessage(
-            reference=message.reference,
-            address=reachable_address(message.address),
-            country=message.country,
-            external_code=message.external_code,
-        )
+        rendered, values = _NOTHING, None
         if request.batch_text is None:
             rendered = self._texts.render(message.variables)
-            return replace(outbound, text=rendered.text, template_fields=rendered.template_fields)
-        shared = self._texts.shared
-        values = shared.values(message.variables) if shared and shared.text == request.batch_text else None
-        return replace(outbound, placeholder_values=values or {})
+        elif (shared := self._texts.shared) and shared.text == request.batch_text:
+            values = shared.values(message.variables)
+        return OutboundMessage(
+            reference=message.reference,
+            address=reachable_address(message.address),
+            text=rendered.text,
+            country=message.country,
+            external_code=message.external_code,
+            placeholder_values=values or {},
+            template_fields=rendered.template_fields,
+        )
 
 
 def outcomes_of_error(request: PlannedRequest, error: ProviderError) -> list[RecordedOutcome]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
+from tasks.messaging.plain_texts import compile_plain
 from tasks.messaging.template_language import parse_text
 from tasks.messaging.templates import CompiledText, compile_tree
 
@@ -37,6 +38,7 @@ class PlaceholderText:
     names: tuple[str, ...]
     max_chars: int
     _compiled_values: CompiledText
+    _plain_fields: tuple[tuple[str, str | None], ...] = ()
 
     def values(self, row_values: Mapping[str, str]) -> dict[str, str] | None:
         """The value of each placeholder for one row.
@@ -53,10 +55,23 @@ class PlaceholderText:
         """
         if not self.names:
             return {}
+        if self._plain_fields and (plain := self._plain_values(row_values)) is not None:
+            return plain
         values = self._compiled_values.render(row_values).split(_SEPARATOR)
         if len(values) == len(self.names) and all(map(self.takes, values)):
             return dict(zip(self.names, values, strict=True))
         return None
+
+    def _plain_values(self, row_values: Mapping[str, str]) -> dict[str, str] | None:
+        """The values of columns and their defaults; None where the template engine has to see to it."""
+        values = {}
+        for name, (column, default) in zip(self.names, self._plain_fields, strict=True):
+            cell = row_values.get(column)
+            value = cell if cell and not cell.isspace() else default
+            if value is None or not self.takes(value):
+                return None
+            values[name] = value
+        return values
 
     def fill(self, values: Mapping[str, str]) -> str:
         """What the provider makes of the text: its fixed words have no brace."""
@@ -108,7 +123,10 @@ def compile_to_placeholders(source: str, names: Sequence[str], max_chars: int) -
     text = "".join(
         piece if isinstance(piece, str) else f"{{{assigned[expressions.index(piece)]}}}" for piece in pieces
     )
-    return PlaceholderText(text, tuple(assigned), max_chars, _compile(source, expressions, tree))
+    plain = compile_plain(source)
+    # Its fields are the expressions: both have equal ones once, in the order in which they come.
+    fields = plain.fields if plain is not None and len(plain.fields) == len(assigned) else ()
+    return PlaceholderText(text, tuple(assigned), max_chars, _compile(source, expressions, tree), fields)
 
 
 def _fixed_text(node: nodes.Node) -> str | None:

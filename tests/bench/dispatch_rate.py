@@ -17,7 +17,7 @@ import httpx
 from flows.parameters import parse_campaign
 from tasks.dispatch import hand_over_chunk
 from tasks.ownership import owned_run
-from tasks.plan import plan_run
+from tasks.plan import DEFAULT_CHUNK_SIZE, plan_run
 from tasks.prepare import prepare_audience
 from tasks.providers.capabilities import Capabilities
 from tasks.providers.http import HttpClient
@@ -127,8 +127,8 @@ class _BareLoop:
             await asyncio.gather(*(client.request_json("POST", self._path, json=body) for body in bodies))
 
 
-def _hand_over(provider: str, people: int, directory: Path) -> Spent:
-    """A new run of so many people; only the handing over is counted."""
+def plan_people(provider: str, people: int, directory: Path) -> int:
+    """A new run of so many people, in chunks as the flow cuts them; returns its id."""
     contacts = directory / f"people_{people}.csv"
     if not contacts.exists():
         write_people(contacts, people)
@@ -145,13 +145,23 @@ def _hand_over(provider: str, people: int, directory: Path) -> Spent:
     )
     with TemporaryDirectory() as spool:
         prepared = prepare_audience.fn(campaign.identity, campaign.audience, spool)
-        run_id = plan_run.fn(campaign.identity, prepared, people)
-    with Ledger() as ledger, ledger.reading() as connection:
-        [chunk_id] = free_chunks(connection, run_id)
+        return plan_run.fn(campaign.identity, prepared, DEFAULT_CHUNK_SIZE)
+
+
+def _hand_over(provider: str, people: int, directory: Path) -> Spent:
+    """A new run of so many people; only the handing over is counted."""
+    run_id = plan_people(provider, people, directory)
     with owned_run(run_id) as ownership:
-        spent = spent_on(partial(hand_over_chunk.fn, run_id, chunk_id, ownership.owner))
+        spent = spent_on(partial(_hand_over_chunks, run_id, ownership.owner))
     with Ledger() as ledger, ledger.reading() as connection:
         statuses = runs.count_statuses(connection, run_id)
     if statuses != {"accepted": people}:
         raise RuntimeError(f"not everybody was handed over: {statuses}")
     return spent
+
+
+def _hand_over_chunks(run_id: int, owner: str) -> None:
+    with Ledger() as ledger, ledger.reading() as connection:
+        chunk_ids = free_chunks(connection, run_id)
+    for chunk_id in chunk_ids:
+        hand_over_chunk.fn(run_id, chunk_id, owner)

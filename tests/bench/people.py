@@ -1,6 +1,7 @@
-"""As many made-up people as a benchmark needs, with numbers from the range reserved for fiction."""
+"""As many made-up people as a benchmark needs, with numbers that nobody has."""
 
 import csv
+from itertools import chain
 from pathlib import Path
 
 import phonenumbers
@@ -13,12 +14,20 @@ def fictional_area_codes() -> list[str]:
 
 
 def fictional_numbers(count: int) -> list[str]:
-    """So many distinct numbers in E.164.
+    """So many distinct numbers in E.164: those reserved for fiction first, then the rest of exchange 555.
+
+    No subscriber has a number there; yet these are for a sandbox on loopback alone.
 
     Raises:
         ValueError: There are not so many.
     """
-    numbers = [f"+1{code}55501{last:02d}" for code in fictional_area_codes() for last in range(100)]
+    codes = fictional_area_codes()
+    reserved, others = range(100, 200), chain(range(100), range(200, 10_000))
+    numbers = [f"+1{code}555{last:04d}" for code in codes for last in reserved]
+    for last in others:
+        if len(numbers) >= count:
+            break
+        numbers += [f"+1{code}555{last:04d}" for code in codes]
     if len(numbers) < count:
         raise ValueError(f"only {len(numbers):,} such numbers can be sent an SMS")
     return numbers[:count]

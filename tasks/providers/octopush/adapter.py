@@ -162,7 +162,13 @@ class Octopush(Provider):
         sendable = [message for message, reason in zip(messages, refusals, strict=True) if reason is None]
         accepted = await self._send_batch(sendable, batch) if sendable else None
         return [
-            replace(accepted, reference=message.reference)
+            SendOutcome(
+                message.reference,
+                accepted.status,
+                provider_message_id=accepted.provider_message_id,
+                cost=accepted.cost,
+                batch=accepted.batch,
+            )
             if accepted and reason is None
             else SendOutcome(message.reference, MessageStatus.FAILED, reason=reason)
             for message, reason in zip(messages, refusals, strict=True)
