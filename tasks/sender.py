@@ -7,10 +7,10 @@ status.
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
@@ -30,9 +30,6 @@ from tasks.store.outbox import PlannedMessage, RecordedOutcome, RecordedRequest,
 from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RequestState
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _WINDOWS_PER_IN_FLIGHT = 1.5
 """So many times what is in flight is claimed: while one window claims or records, the others send."""
@@ -108,7 +105,6 @@ class ChunkSender:
         self._window_slots = asyncio.Semaphore(math.ceil(_WINDOWS_PER_IN_FLIGHT * in_flight / self._window_size))
         # The HTTP client has as many. What waits here instead of there can still be stopped.
         self._request_slots = asyncio.Semaphore(in_flight)
-        self._ledger_turn = asyncio.Lock()
         self._breaker = Breaker(is_bulk=is_bulk)
         self._provider.use_stop_check(self._is_stopped)
 
@@ -137,14 +133,8 @@ class ChunkSender:
         finally:
             self._window_slots.release()
 
-    async def _in_turn(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        # One at a time: each locks the chunk. SQLite lets whoever finds it locked sleep for up to 100 ms,
-        # and what is claimed and not sent, or sent and not recorded, keeps its window from the next request.
-        async with self._ledger_turn:
-            return await asyncio.to_thread(work, *arguments, **named)
-
     async def _claim_send_record(self, window: Sequence[PlannedRequest]) -> None:
-        claim = await self._in_turn(self._claim, window)
+        claim = await asyncio.to_thread(self._claim, window)
         self._report.withdrawn += claim.withdrawn
         if not claim.is_ours:
             self._report.stop("taken_over", _TAKEN_OVER)
@@ -166,7 +156,7 @@ class ChunkSender:
         results = await asyncio.gather(*sending)
         outcomes = [outcome for of_request, _ in results for outcome in of_request]
         requests = [request for _, request in results if request]
-        still_ours = await self._in_turn(self._record, outcomes, requests)
+        still_ours = await asyncio.to_thread(self._record, outcomes, requests)
         for outcome in outcomes:
             self._report.outcomes[outcome.status] = self._report.outcomes.get(outcome.status, 0) + 1
         if not still_ours:

@@ -1,8 +1,9 @@
 """Connections to the ledger: SQLite by default, PostgreSQL with the same code."""
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +42,10 @@ class Ledger:
 
     def __init__(self, url: str | None = None) -> None:
         self._engine = make_engine(url or database_url())
+        # SQLite has one writer at a time, and lets whoever finds it busy sleep for up to 100 ms. Threads that
+        # share a ledger (the windows of a chunk, and the pace) wait here instead, no longer than they must.
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        self._turn_to_write: AbstractContextManager[object] = threading.Lock() if is_sqlite else nullcontext()
         try:
             _make_directory(self._engine.url)
             self._upgrade_schema()
@@ -84,7 +89,7 @@ class Ledger:
 
         Never keep one open over a request to a provider: other writers wait for it.
         """
-        with self._writer.begin() as connection:
+        with self._turn_to_write, self._writer.begin() as connection:
             yield connection
 
     def compact(self) -> bool:
