@@ -27,7 +27,7 @@ from tasks.store.outbox_statements import (
     lock_statement,
     record_statement,
     told_parameters,
-    withdraw_statement,
+    withdraw_statements,
 )
 from tasks.store.tables import CampaignRun, Chunk, Message, ProviderRequest, RequestState, utc_now
 from tasks.store.texts import storable
@@ -179,8 +179,8 @@ def claim_messages(
     now = now_of(connection)
     _lock(connection, message_ids)
     withdrawn = withdraw_erased(connection, message_ids, channel=channel, purpose=purpose)
-    withdrawing = withdraw_statement(dialect, channel, purpose)
-    withdrawn += connection.execute(withdrawing, {**ids, "now": now}).rowcount
+    for withdraw in withdraw_statements(dialect, channel, purpose):
+        withdrawn += connection.execute(withdraw, {**ids, "now": now}).rowcount
     claimed: set[int] = set()
     request_ids: dict[str, int] = {}
     for request in requests:
