@@ -3,6 +3,7 @@
 import asyncio
 import bisect
 import time
+from itertools import pairwise
 
 import pytest
 from pydantic import SecretStr
@@ -67,6 +68,21 @@ def test_two_senders_together_keep_within_the_limit_and_use_it(ledger, database_
     assert min(most_in(seconds, times) for times in attempts) <= limit
     # More on a machine that is not busy.
     assert max(len(times) / (max(times) - min(times)) for times in attempts) > 0.7 * limit
+
+
+def test_turns_that_are_due_soon_are_waited_for_together(ledger):
+    times: list[float] = []
+
+    async def send() -> None:
+        pace = LedgerPace(ledger, "busy", requests=500, per_seconds=1.0)
+        for _ in range(120):
+            await pace.wait_for_turn()
+            times.append(time.monotonic())
+
+    asyncio.run(send())
+    # Five turns at a time. One pause for each of them would cost more CPU than its request.
+    assert sum(later - earlier > 0.001 for earlier, later in pairwise(times)) < 60
+    assert most_in(1.0, times) <= 500
 
 
 def test_equal_credentials_share_a_limit_and_its_name_tells_nothing_about_them():

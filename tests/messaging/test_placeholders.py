@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -184,3 +185,26 @@ def test_placeholders_fail_on_exactly_the_rows_on_which_rendering_fails(source: 
         except RenderError as error:
             failures.append(error.variable)
     assert len(failures) in {0, 2}
+
+
+@given(source=hard_sources, row=hard_rows)
+def test_values_without_the_engine_are_those_of_the_engine(source, row):
+    try:
+        text = compile_to_placeholders(source, NAMES, 50)
+    except TemplateError:
+        return
+    if text is None:
+        return
+    by_engine = replace(text, _plain_fields=())
+    try:
+        expected = by_engine.values(row)
+    except RenderError:
+        with pytest.raises(RenderError):
+            text.values(row)
+    else:
+        assert text.values(row) == expected
+
+
+def test_bare_columns_and_defaults_need_no_engine():
+    values = compiled("{{ city }}, {{ empty | default('you') }} {{ city }}").values(ROW)
+    assert values == {"param1": "Paris", "param2": "you"}

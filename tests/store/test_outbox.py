@@ -105,6 +105,53 @@ def test_a_request_is_in_the_ledger_before_it_leaves_and_its_ticket_after_it_ret
         assert Decimal(str(cost)).quantize(Decimal("0.0001")) == Decimal("0.0525")
 
 
+def test_a_request_is_as_large_as_what_was_claimed_for_it_and_not_opened_for_nobody(ledger, plan):
+    run, (chunk,) = plan(4)
+    with ledger.writing() as connection:
+        messages = outbox.planned_messages(connection, chunk)
+        opted_out = [message.address for message in messages[1:]]
+        consent.add_suppressions(connection, Channel.SMS, opted_out, reason="stop", source="test")
+        requests = [
+            RequestToOpen("abc-2-1", [message.id for message in messages[:2]]),
+            RequestToOpen("abc-4-1", [message.id for message in messages[2:]]),
+        ]
+        got = claim(connection, run, chunk, messages, requests)
+    assert got.message_ids == {messages[0].id}
+    assert got.withdrawn == 3
+    assert rows(ledger, "SELECT id, reference, size FROM provider_request") == [
+        (got.request_ids["abc-2-1"], "abc-2-1", 1)
+    ]
+
+
+def test_each_message_of_a_window_gets_its_own_outcome_whatever_the_others_got(ledger, plan):
+    run, (chunk,) = plan(6)
+    with ledger.writing() as connection:
+        messages = outbox.planned_messages(connection, chunk)
+        claim(connection, run, chunk, messages)
+        outcomes = [
+            (MessageStatus.ACCEPTED, "id-1", None, Decimal("0.05")),
+            (MessageStatus.ACCEPTED, 'id "2" {é}', None, Decimal("0.05")),
+            (MessageStatus.ACCEPTED, "id-3", None, None),
+            (MessageStatus.REJECTED, None, "bad_request", None),
+            (MessageStatus.UNKNOWN, None, "answer_timeout", None),
+            (MessageStatus.PLANNED, None, None, None),
+        ]
+        outbox.record_outcomes(
+            connection,
+            chunk,
+            [
+                RecordedOutcome(message.id, 1, status, told_id, reason=reason, cost=cost)
+                for message, (status, told_id, reason, cost) in zip(reversed(messages), outcomes, strict=True)
+            ],
+        )
+    found = rows(ledger, "SELECT status, provider_message_id, reason, cost FROM message ORDER BY id DESC")
+    assert [(status, told_id, reason) for status, told_id, reason, _ in found] == [
+        (status.value, told_id, reason) for status, told_id, reason, _ in outcomes
+    ]
+    assert [cost is None for *_, cost in found] == [cost is None for *_, cost in outcomes]
+    assert rows(ledger, "SELECT handled FROM chunk") == [(5,)]
+
+
 def test_an_answer_does_not_undo_a_receipt_that_came_before_it(ledger, plan):
     run, (chunk,) = plan(1)
     with ledger.writing() as connection:

@@ -1,3 +1,6 @@
+import threading
+import time
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +20,27 @@ def test_a_failed_transaction_leaves_nothing_behind(ledger):
         fail_halfway()
     with ledger.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM suppression")).scalar_one() == 0
+
+
+def test_threads_that_share_a_ledger_write_one_after_another_on_sqlite(tmp_path):
+    inside = most = 0
+
+    def write() -> None:
+        nonlocal inside, most
+        for _ in range(20):
+            with ledger.writing():
+                inside += 1
+                most = max(most, inside)
+                time.sleep(0.0001)
+                inside -= 1
+
+    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert most == 1
 
 
 def test_foreign_keys_are_enforced(ledger):
