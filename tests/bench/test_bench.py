@@ -45,6 +45,13 @@ def test_preparing_and_handing_over_are_measured(tmp_path):
 
 
 @pytest.mark.long
+def test_handing_over_in_a_flow_is_measured_by_the_million(tmp_path):
+    [measured] = dispatch_rate.measure_million(tmp_path, people=400, times=1)
+    assert measured.rollcall > 0
+    assert measured.floor > 0
+
+
+@pytest.mark.long
 def test_keeping_callbacks_is_measured_and_nothing_is_missing(tmp_path):
     measured = callback_rate.measure(tmp_path, events=1_000, steady_seconds=1)
     assert all(one.rollcall > 0 and one.floor > 0 for one in measured)
