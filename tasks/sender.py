@@ -6,7 +6,6 @@ status.
 """
 
 import asyncio
-import math
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -31,10 +30,10 @@ from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RequestState
 
-_WINDOWS_PER_IN_FLIGHT = 1.5
-"""So many times what is in flight is claimed: while one window claims or records, the others send."""
+_WINDOWS_AT_ONCE = 3
+"""While one window claims or records, the others send."""
 
-_NOTHING = RenderedMessage(text=None)
+_NO_TEXT_OF_ITS_OWN = RenderedMessage(text=None)
 
 _TAKEN_OVER = "another process took this chunk over, because this one seemed dead"
 
@@ -102,7 +101,7 @@ class ChunkSender:
         # What is claimed and not recorded is unknown after a crash, so windows are small: one request where it has
         # many recipients, else half of what is in flight. Two transactions cost little beside that many requests.
         self._window_size = 1 if is_bulk else max(1, in_flight // 2)
-        self._window_slots = asyncio.Semaphore(math.ceil(_WINDOWS_PER_IN_FLIGHT * in_flight / self._window_size))
+        self._window_slots = asyncio.Semaphore(in_flight if is_bulk else _WINDOWS_AT_ONCE)
         # The HTTP client has as many. What waits here instead of there can still be stopped.
         self._request_slots = asyncio.Semaphore(in_flight)
         self._breaker = Breaker(is_bulk=is_bulk)
@@ -250,7 +249,7 @@ class ChunkSender:
         return outcomes_of_error(request, error), _request_of_error(request_id, error)
 
     def _outbound(self, message: PlannedMessage, request: PlannedRequest) -> OutboundMessage:
-        rendered, values = _NOTHING, None
+        rendered, values = _NO_TEXT_OF_ITS_OWN, None
         if request.batch_text is None:
             rendered = self._texts.render(message.variables)
         elif (shared := self._texts.shared) and shared.text == request.batch_text:
