@@ -51,7 +51,7 @@ def measure_all(directory: Path) -> Iterator[list[Measurement]]:
     yield prepare_rate.measure(directory, rows=1_000_000, times=3)
     yield dispatch_rate.measure_bird(directory, people=5_000, times=3)
     yield dispatch_rate.measure_octopush(directory, people=30_000, times=3)
-    yield dispatch_rate.measure_million(directory, people=100_000, times=3)
+    yield dispatch_rate.measure_million(directory, people=200_000, times=3)
     yield callback_rate.measure(directory, events=100_000)
     yield [receipt_rate.measure(directory, messages=100_000)]
     yield [worker_rate.measure(directory, people=12_000, times=1)]
