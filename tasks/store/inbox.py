@@ -1,14 +1,16 @@
 """The inbox: what providers told us by themselves, kept as it came until reconciliation has read it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, cast, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tasks.messaging.statuses import EventKind
+from tasks.store.row_sets import as_ids
 from tasks.store.tables import ProviderEvent, utc_now
 from tasks.store.texts import storable
 
@@ -52,8 +54,7 @@ def add_events(connection: Connection, events: Sequence[EventToKeep]) -> None:
         connection.execute(dialect.insert(_EVENT).on_conflict_do_nothing(), rows)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptEvent:
+class KeptEvent(NamedTuple):
     """An event that waits to be read."""
 
     id: int
@@ -63,29 +64,46 @@ class KeptEvent:
 
 
 def take_events(connection: Connection, limit: int) -> list[KeptEvent]:
-    """The oldest events that are due, kept from others until the transaction ends."""
+    """Events that are due, kept from others until the transaction ends: new ones in their order, then others."""
+    # Two questions, which the index answers in the order in which its rows stand. One with OR reads and sorts
+    # everything that is unread, for each of the batches that it is read in.
+    taken = _take(connection, _EVENT.c.next_try_at.is_(None), limit)
+    if len(taken) < limit:
+        taken += _take(connection, _EVENT.c.next_try_at <= utc_now(), limit - len(taken))
+    return taken
+
+
+def _take(connection: Connection, is_due: ColumnElement[bool], limit: int) -> list[KeptEvent]:
     rows = connection.execute(
-        select(_EVENT.c.id, _EVENT.c.provider, _EVENT.c.payload, _EVENT.c.received_at)
-        .where(
-            _EVENT.c.processed_at.is_(None),
-            or_(_EVENT.c.next_try_at.is_(None), _EVENT.c.next_try_at <= utc_now()),
-        )
-        .order_by(_EVENT.c.id)
+        select(_EVENT.c.id, _EVENT.c.provider, cast(_EVENT.c.payload, Text), _EVENT.c.received_at)
+        .where(_EVENT.c.processed_at.is_(None), is_due)
+        .order_by(_EVENT.c.processed_at, _EVENT.c.next_try_at, _EVENT.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
-    )
-    return [KeptEvent(*row) for row in rows]
+    ).all()
+    # One document of all: half the time of decoding each by itself.
+    payloads = json.loads(f"[{','.join(payload for _, _, payload, _ in rows)}]")
+    return [
+        KeptEvent(id_, provider, payload, received_at)
+        for (id_, provider, _, received_at), payload in zip(rows, payloads, strict=True)
+    ]
 
 
 def close_events(connection: Connection, errors: Mapping[int, str | None]) -> None:
     """These events are done with: None where they were read, else why nothing came of them."""
     now = utc_now()
-    if errors:
+    if read := [event_id for event_id, error in errors.items() if error is None]:
+        connection.execute(
+            update(_EVENT)
+            .where(_EVENT.c.id.in_(select(as_ids(connection, read).c.id)))
+            .values(processed_at=now, error=None)
+        )
+    if unread := [(event_id, error) for event_id, error in errors.items() if error is not None]:
         connection.execute(
             update(_EVENT)
             .where(_EVENT.c.id == bindparam("event_id"))
             .values(processed_at=now, error=bindparam("its_error")),
-            [{"event_id": event_id, "its_error": storable(error)} for event_id, error in errors.items()],
+            [{"event_id": event_id, "its_error": storable(error)} for event_id, error in unread],
         )
 
 

@@ -1,9 +1,9 @@
 """Sets of values as tables, to join with: one bound parameter a column, however many rows there are."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import ARRAY, Connection, FromClause, String, cast, column, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, Connection, FromClause, String, cast, column, func, literal, select
 
 
 def as_table(connection: Connection, **columns: Sequence[str | None]) -> FromClause:
@@ -25,3 +25,12 @@ def as_table(connection: Connection, **columns: Sequence[str | None]) -> FromCla
         for place, name in enumerate(names)
     )
     return select(*values).subquery("wanted")
+
+
+def as_ids(connection: Connection, ids: Collection[int]) -> FromClause:
+    """Integers as a table named `wanted` with the column `id`."""
+    if connection.dialect.name == "postgresql":
+        expanded = func.unnest(cast(list(ids), ARRAY(BigInteger)))
+        return expanded.table_valued(column("id", BigInteger)).render_derived(name="wanted")
+    rows = func.json_each(json.dumps(list(ids))).table_valued(column("value", BigInteger))
+    return select(rows.c.value.label("id")).subquery("wanted")

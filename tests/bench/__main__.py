@@ -42,7 +42,7 @@ def measure_quickly(directory: Path) -> Iterator[list[Measurement]]:
     yield dispatch_rate.measure_bird(directory, people=500, times=1)
     yield dispatch_rate.measure_octopush(directory, people=5_000, times=1)
     yield callback_rate.measure(directory, events=5_000, steady_seconds=3)
-    yield [receipt_rate.measure(directory, messages=5_000)]
+    yield receipt_rate.measure(directory, messages=5_000)
     yield flow_clock.measure_with_server(directory, times=1, campaigns=(flow_clock.OCTOPUSH,))
 
 
@@ -53,7 +53,7 @@ def measure_all(directory: Path) -> Iterator[list[Measurement]]:
     yield dispatch_rate.measure_octopush(directory, people=30_000, times=3)
     yield dispatch_rate.measure_million(directory, people=200_000, times=3)
     yield callback_rate.measure(directory, events=100_000)
-    yield [receipt_rate.measure(directory, messages=100_000)]
+    yield receipt_rate.measure(directory, messages=200_000)
     yield [worker_rate.measure(directory, people=12_000, times=1)]
     yield [orchestration.measure(directory, chunks=200, times=3)]
     yield flow_clock.measure_with_server(directory, times=3)

@@ -57,8 +57,8 @@ def test_keeping_callbacks_is_measured_and_nothing_is_missing(tmp_path):
     assert all(one.rollcall > 0 and one.floor > 0 for one in measured)
 
 
-def test_reading_callbacks_is_measured_and_all_of_them_land(tmp_path):
-    measured = receipt_rate.measure(tmp_path, messages=2_000)
+def test_reading_callbacks_is_measured_and_all_of_them_land(database_url):
+    measured = receipt_rate.measure_on("either", database_url, messages=2_000)
     assert measured.rollcall > 0
     assert measured.floor > 0
 

@@ -216,10 +216,14 @@ def _decode_form(body: bytes) -> dict[str, Any] | None:
 def _text(payload: Mapping[str, Any], name: str) -> str:
     """A member as text; "" where it is missing or neither a string nor a number."""
     value = payload.get(name)
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
         return ""
-    # JSON can express halves of surrogate pairs and NUL; no database takes the ones, and PostgreSQL not the other.
-    return str(value).encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").strip()
+    if not value.isascii() or "\0" in value:
+        # JSON has halves of surrogate pairs and NUL; no database takes the ones, and PostgreSQL not the other.
+        value = value.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return value.strip()
 
 
 def _normalise(number: str) -> str:
