@@ -33,6 +33,9 @@ def merge(current: Standing, reported: Standing) -> Standing:
     rank differ in words only; which is kept has to be the same in every order, and is the greater text. Of equal
     reports the earlier one says since when.
     """
+    rank, reported_rank = receipt_rank(current.status), receipt_rank(reported.status)
+    if rank != reported_rank:  # nearly always, and a third of the time of comparing everything
+        return current if rank > reported_rank else reported
     return max(current, reported, key=_order)
 
 

@@ -121,7 +121,10 @@ def _after(known: _Known, dated_reports: Sequence[_Dated]) -> _Known:
             message_id = _identifier(report.provider_message_id or report.ticket)
         if report.cost is not None:
             costs.append(report.cost)
-    return known._replace(
+    return _Known(
+        known.id,
+        known.run_id,
+        known.address,
         status=standing.status,
         status_at=standing.at,
         raw_status=standing.raw_status,

@@ -1,10 +1,10 @@
 """Callbacks a second from the inbox into the statuses of messages.
 
 Half of the messages went through a provider that tells a request's ticket and the number, the other half through
-one that tells the message's id. A tenth of the callbacks comes twice, all of them in a random order, and 2 % of
-the former before the answer of the request that they are about was recorded. They are put into the inbox as the
-receiver does it, only not over HTTP; reading them is what is measured. The floor updates the same rows by their
-primary key, in transactions of a fixed size, and reads nothing.
+one that tells the message's id. Callbacks come in a random order, each about half a minute after its sending; a
+tenth of them twice, and 2 % of the former before the answer of the request that they are about was recorded. They
+are put into the inbox as the receiver does it, only not over HTTP; reading them is what is measured. The floor
+updates the same rows by their primary key, in transactions of a fixed size, and reads nothing.
 """
 
 import json
@@ -31,13 +31,15 @@ from tests.bench.measurement import Measurement
 from tests.bench.people import fictional_numbers
 from tests.bench.places import environment, new_database, postgresql_server
 from tests.claims import claim
-from tests.receiver.octopush_deliveries import shuffled_with_repeats
 from tests.rows import columns_of
 
 _MESSAGE, _EVENT = Message.__table__, ProviderEvent.__table__
 _CLAIMED_AT_ONCE = 500
 _RUN_SIZE = 25_000
 _EARLY_SHARE = 0.02
+_REPEATED_SHARE = 0.1
+_DELAY = 10_000
+"""Messages that are sent, on average, from a message to the callback about it: half a minute's."""
 _TRANSACTION = 2_000
 _FLOOR = "the same rows updated by primary key, nothing read"
 _FILES = count(1)
@@ -83,14 +85,24 @@ def hand_over_and_be_called(ledger: Ledger, messages: int) -> None:
         reader = load_callbacks(provider)
         assert reader is not None
         intakes[provider] = Intake(provider, reader)
-    order = shuffled_with_repeats(messages)
-    for first in range(0, len(order), _TRANSACTION):
-        told = [bodies[place] for place in order[first : first + _TRANSACTION]]
+    told_in_order = _delayed(bodies, half)
+    for first in range(0, len(told_in_order), _TRANSACTION):
+        told = told_in_order[first : first + _TRANSACTION]
         events = [
             intakes[provider].event_of(CallbackRequest(url="", headers={}, body=body)) for provider, body in told
         ]
         with ledger.writing() as connection:
             add_events(connection, events)
+
+
+def _delayed(bodies: Sequence[tuple[str, bytes]], half: int) -> list[tuple[str, bytes]]:
+    """The order in which they come: both runs at once, each some time after its sending, a tenth of them twice."""
+    dice = random.Random(4)  # noqa: S311  # an order is no secret
+    coming = [
+        (place % half + dice.expovariate(1 / _DELAY), place)
+        for place in (*range(len(bodies)), *dice.sample(range(len(bodies)), round(len(bodies) * _REPEATED_SHARE)))
+    ]
+    return [bodies[place] for _, place in sorted(coming)]
 
 
 def _hand_over(

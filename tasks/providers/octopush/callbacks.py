@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
@@ -128,7 +129,7 @@ class OctopushCallbacks(CallbackReader):
         address = _normalise(_text(payload, _NUMBER))
         if not _E164.fullmatch(address):
             raise UnreadableEvent(f"{_NUMBER} is missing or not an international number")
-        at = self._read_date(_text(payload, date_name)) or received_at
+        at = _read_date(_text(payload, date_name), self._zone) or received_at
         kind = _KINDS_BY_DATE[date_name]
         if kind is EventKind.DELIVERY:
             return _read_delivery(payload, address, at)
@@ -147,14 +148,6 @@ class OctopushCallbacks(CallbackReader):
             return _opt_out(address, "stop word in a reply"), reply
         return (reply,)
 
-    def _read_date(self, text: str) -> datetime | None:
-        """A date, in UTC. One that the clocks' change made ambiguous is taken as the earlier of the two."""
-        try:
-            date = datetime.fromisoformat(text)
-            return (date if date.tzinfo else date.replace(tzinfo=self._zone)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return None
-
 
 def is_stop_word(text: str) -> bool:
     """Whether a text is a request not to be written to, and nothing else: `Stop`, `ARRÊT !`, `STOP au 36111`."""
@@ -168,7 +161,9 @@ def is_stop_word(text: str) -> bool:
 def _find_date_name(payload: Mapping[str, Any]) -> str | None:
     """The date that tells the kind: one that holds something, before one that is merely there."""
     names = [name for name in _KINDS_BY_DATE if name in payload]
-    return next((name for name in names if _text(payload, name)), names[0] if names else None)
+    if len(names) > 1:
+        return next((name for name in names if _text(payload, name)), names[0])
+    return names[0] if names else None
 
 
 def _read_delivery(payload: Mapping[str, Any], address: str, at: datetime) -> Sequence[Report]:
@@ -228,11 +223,27 @@ def _text(payload: Mapping[str, Any], name: str) -> str:
 
 def _normalise(number: str) -> str:
     """A number with its `+`, which a form loses unless it is escaped there."""
+    if _E164.fullmatch(number):
+        return number
     number = _NOT_IN_NUMBER.sub("", number)
     number = number.removeprefix("00")
     return number if number.startswith("+") else f"+{number}"
 
 
+@lru_cache(maxsize=5_000)
+def _read_date(text: str, zone: tzinfo) -> datetime | None:
+    """A date, in UTC. One that the clocks' change made ambiguous is taken as the earlier of the two.
+
+    Many receipts come in the same second.
+    """
+    try:
+        date = datetime.fromisoformat(text)
+        return (date if date.tzinfo else date.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=1_000)
 def _read_price(text: str) -> Decimal | None:
     try:
         price = Decimal(text)
