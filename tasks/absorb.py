@@ -22,11 +22,13 @@ class Absorbed:
     Attributes:
         fits: For each report of the batch, whether it was of use: a status that fits no message is not, yet.
         changed: Messages by the status that they moved to.
+        about_erased: Places in the batch of reports about messages whose person was erased.
         consents: Opt-outs and opt-ins.
     """
 
     fits: list[bool] = field(default_factory=list)
     changed: Counter[MessageStatus] = field(default_factory=Counter)
+    about_erased: list[int] = field(default_factory=list)
     consents: int = 0
     replies: int = 0
 
@@ -53,6 +55,7 @@ def absorb(connection: Connection, provider: str, reports: Iterable[tuple[Report
         for unmatched in applied.unmatched:
             absorbed.fits[statuses[unmatched][0]] = False
         absorbed.changed.update(applied.changed)
+        absorbed.about_erased = [statuses[place][0] for place in applied.about_erased]
         # Whoever is refused because he opted out there must not be written to from here either.
         told = {(consent.channel, consent.address) for consent, _ in consents}
         consents += [

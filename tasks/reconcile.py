@@ -205,7 +205,8 @@ def _read_events(connection: Connection, provider: str, events: Sequence[inbox.K
     inbox.close_events(connection, closed)
     inbox.put_off_events(connection, put_off)
     told = [(event.id, report) for event, (report, _) in zip(sources, reports, strict=True)]
-    empty_late_events(connection, provider, told, put_off)
+    of_erased = {sources[place].id for place in absorbed.about_erased}
+    empty_late_events(connection, told, of_erased, waiting=put_off)
     return findings
 
 

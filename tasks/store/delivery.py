@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, select
 
-from tasks.contacts.addresses import names_nobody
+from tasks.contacts.addresses import ERASED_PREFIX, names_nobody
 from tasks.messaging.receipts import Standing, merge
 from tasks.messaging.reports import StatusReport
 from tasks.messaging.statuses import Channel, MessageStatus
@@ -37,11 +37,13 @@ class Applied:
         unmatched: Places in the batch of reports that fit no message.
         changed: Messages whose status changed, by the new status.
         opted_out: (channel, address) of messages that were refused because the person opted out, and when.
+        about_erased: Places in the batch of reports about messages whose person was erased.
     """
 
     unmatched: list[int] = field(default_factory=list)
     changed: dict[MessageStatus, int] = field(default_factory=dict)
     opted_out: dict[tuple[Channel, str], datetime] = field(default_factory=dict)
+    about_erased: list[int] = field(default_factory=list)
 
 
 _LONGEST_ID = 320
@@ -80,30 +82,46 @@ def apply_reports(
     places = find_messages(connection, provider, reports)
     applied = Applied(unmatched=[place for place in range(len(reports)) if place not in places])
     by_message: defaultdict[int, list[_Dated]] = defaultdict(list)
+    refused: set[int] = set()
     for place, message_ids in places.items():
-        dated = reports[place], reports[place].at or received_at[place]
+        report = reports[place]
+        dated = report, report.at or received_at[place]
         for message_id in message_ids:
             by_message[message_id].append(dated)
+        if report.reason == "opted_out":
+            refused.update(message_ids)
     if not by_message:
         return applied
+    messages = _lock(connection, by_message)
     changed: defaultdict[tuple[bool, ...], list[_Known]] = defaultdict(list)
-    opted_out: list[tuple[_Known, _Dated]] = []
-    for known in _lock(connection, by_message):
-        dated_reports = by_message[known.id]
-        after = _after(known, dated_reports)
+    for known in messages:
+        after = _after(known, by_message[known.id])
         if after != known:
             changed[tuple(map(ne, after, known))].append(after)
         if after.status is not known.status:
             applied.changed[after.status] = applied.changed.get(after.status, 0) + 1
-        opted_out += [(known, dated) for dated in dated_reports if dated[0].reason == "opted_out"]
     _write(connection, changed)
-    if opted_out:
-        channels = _channels(connection, {known.run_id for known, _ in opted_out})
-        for known, (report, at) in opted_out:
-            # Of a message whose address was removed meanwhile, the report may still tell who it is.
-            address = report.address or "" if names_nobody(known.address) else known.address
-            applied.opted_out[channels[known.run_id], address] = at
+    if erased := {known.id for known in messages if known.address.startswith(ERASED_PREFIX)}:
+        applied.about_erased = [place for place, ids in places.items() if not erased.isdisjoint(ids)]
+    if refused:
+        told = [(known, dated) for known in messages if known.id in refused for dated in by_message[known.id]]
+        applied.opted_out = _opted_out(connection, told)
     return applied
+
+
+def _opted_out(
+    connection: Connection, told: Sequence[tuple[_Known, _Dated]]
+) -> dict[tuple[Channel, str], datetime]:
+    """Who opted out, of these messages and what was said of them, and when."""
+    run_ids = {known.run_id for known, _ in told}
+    found = connection.execute(select(_RUN.c.id, _RUN.c.channel).where(_RUN.c.id.in_(run_ids)))
+    channels = {run_id: channel for run_id, channel in found}  # noqa: C416  # rows are not pairs to dict()
+    # Of a message whose address was removed meanwhile, the report may still tell who it is.
+    return {
+        (channels[known.run_id], report.address or "" if names_nobody(known.address) else known.address): at
+        for known, (report, at) in told
+        if report.reason == "opted_out"
+    }
 
 
 def _after(known: _Known, dated_reports: Sequence[_Dated]) -> _Known:
@@ -167,11 +185,6 @@ def _lock(connection: Connection, message_ids: Collection[int]) -> list[_Known]:
     return list(map(_Known._make, rows.all()))
 
 
-def _channels(connection: Connection, run_ids: Collection[int]) -> dict[int, Channel]:
-    found = connection.execute(select(_RUN.c.id, _RUN.c.channel).where(_RUN.c.id.in_(run_ids)))
-    return {run_id: channel for run_id, channel in found}  # noqa: C416  # rows are not pairs to dict()
-
-
 def _learn_tickets(connection: Connection, reports: Iterable[StatusReport]) -> None:
     """A report that names our request tells its ticket, should the answer that would have told it be lost."""
     told = {report.request_reference: report.ticket for report in reports if report.request_reference}
@@ -205,7 +218,7 @@ class _Way:
     Attributes:
         columns: Names of the key's parts.
         key: What a report tells; some of it None where that is not enough to go this way.
-        query: From the keys, as a table, to the ids of the messages.
+        query: From the keys, as a table, to their places in it and the ids of the messages.
     """
 
     columns: tuple[str, ...]
@@ -216,7 +229,7 @@ class _Way:
 def _by_request(wanted: FromClause, is_wanted: ColumnElement[bool]) -> Select[Any]:
     """The message to an address in the run of a request: it may have gone in a later request by now."""
     return (
-        select(*wanted.c, _MESSAGE.c.id)
+        select(wanted.c.place, _MESSAGE.c.id)
         .join_from(wanted, _REQUEST, is_wanted)
         .join(_MESSAGE, (_MESSAGE.c.run_id == _REQUEST.c.run_id) & (_MESSAGE.c.address == wanted.c.address))
     )
@@ -226,7 +239,7 @@ _WAYS = (
     _Way(
         ("reference",),
         lambda report: (report.reference,),
-        lambda wanted: select(wanted.c.reference, _MESSAGE.c.id).join_from(
+        lambda wanted: select(wanted.c.place, _MESSAGE.c.id).join_from(
             wanted, _MESSAGE, _MESSAGE.c.reference == wanted.c.reference
         ),
     ),
@@ -243,7 +256,7 @@ _WAYS = (
     _Way(
         ("id",),
         lambda report: (report.provider_message_id,),
-        lambda wanted: select(wanted.c.id, _MESSAGE.c.id).join_from(
+        lambda wanted: select(wanted.c.place, _MESSAGE.c.id).join_from(
             wanted, _MESSAGE, _MESSAGE.c.provider_message_id == wanted.c.id
         ),
     ),
@@ -251,7 +264,7 @@ _WAYS = (
         ("ticket",),
         lambda report: (None if report.address or report.reference else report.ticket,),
         lambda wanted: (
-            select(wanted.c.ticket, _MESSAGE.c.id)
+            select(wanted.c.place, _MESSAGE.c.id)
             .join_from(wanted, _REQUEST, _REQUEST.c.ticket == wanted.c.ticket)
             .join(_MESSAGE, _MESSAGE.c.request_id == _REQUEST.c.id)
         ),
@@ -272,13 +285,13 @@ def find_messages(connection: Connection, provider: str, reports: Sequence[Statu
                 places[key].append(place)
         if not places:
             continue
-        parts = zip(*sorted(places), strict=True)
-        wanted = as_table(connection, **dict(zip(way.columns, parts, strict=True)))
-        ids: defaultdict[_Key, list[int]] = defaultdict(list)
-        for row in connection.execute(way.query(wanted).where(_MESSAGE.c.provider == provider)).all():
-            ids[row[:-1]].append(row[-1])
-        for key, of_key in ids.items():
-            found.update(dict.fromkeys(places[key], of_key))
+        keys = sorted(places)
+        wanted = as_table(connection, **dict(zip(way.columns, zip(*keys, strict=True), strict=True)))
+        for number, message_id in connection.execute(
+            way.query(wanted).where(_MESSAGE.c.provider == provider)
+        ).all():
+            for place in places[keys[number - 1]]:
+                found.setdefault(place, []).append(message_id)
         left = [place for place in left if place not in found]
     return found
 

@@ -11,9 +11,8 @@ from sqlalchemy import ColumnElement, Connection, String, cast, exists, literal,
 from tasks.contacts.addresses import ERASED_PREFIX, PRUNED_PREFIX, tidy_address
 from tasks.contacts.keyed_hash import hashes_of
 from tasks.contacts.spellings import Spellings
-from tasks.messaging.reports import Report, StatusReport
+from tasks.messaging.reports import Report
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
-from tasks.store.delivery import find_messages
 from tasks.store.erasure_key import usable_key
 from tasks.store.registry import IS_IN_FORCE, find_hashes, find_suppressions
 from tasks.store.row_sets import as_table
@@ -152,7 +151,11 @@ def _anybody_was_erased(connection: Connection) -> bool:
 
 
 def empty_late_events(
-    connection: Connection, provider: str, said: Sequence[tuple[int, Report]], waiting: Collection[int]
+    connection: Connection,
+    said: Sequence[tuple[int, Report]],
+    of_erased_messages: Collection[int],
+    *,
+    waiting: Collection[int],
 ) -> None:
     """Take out of events, once they are read, what they say of people who were erased.
 
@@ -160,8 +163,8 @@ def empty_late_events(
 
     Args:
         connection: The transaction that read them.
-        provider: Who sent them.
         said: Id of each event, and what it says.
+        of_erased_messages: Those of them that are about messages of erased people.
         waiting: Those of them that are read again later: they lose only the address.
     """
     if not said or not _anybody_was_erased(connection):
@@ -171,31 +174,13 @@ def empty_late_events(
     erased = {
         said[place][0]: address for place, address in addresses.items() if address and written[address] != address
     }
-    of_erased = set(erased) | _events_of_erased_messages(connection, provider, said)
-    if closed := of_erased.difference(waiting):
+    if closed := (erased.keys() | set(of_erased_messages)).difference(waiting):
         connection.execute(update(_EVENT).where(_EVENT.c.id.in_(closed)).values(payload={}))
     for event_id, payload in connection.execute(
         select(_EVENT.c.id, _EVENT.c.payload).where(_EVENT.c.id.in_(set(erased).intersection(waiting)))
     ).all():
         bare = Spellings([erased[event_id]]).redact_document(payload)
         connection.execute(update(_EVENT).where(_EVENT.c.id == event_id).values(payload=bare))
-
-
-def _events_of_erased_messages(
-    connection: Connection, provider: str, said: Sequence[tuple[int, Report]]
-) -> set[int]:
-    statuses = [(event_id, report) for event_id, report in said if isinstance(report, StatusReport)]
-    places = find_messages(connection, provider, [report for _, report in statuses])
-    ids = {message_id for message_ids in places.values() for message_id in message_ids}
-    wanted = as_table(connection, id=[str(message_id) for message_id in sorted(ids)])
-    erased = set(
-        connection.execute(
-            select(_MESSAGE.c.id)
-            .join_from(wanted, _MESSAGE, _MESSAGE.c.id == cast(wanted.c.id, _MESSAGE.c.id.type))
-            .where(IS_ERASED)
-        ).scalars()
-    )
-    return {statuses[place][0] for place, message_ids in places.items() if erased.intersection(message_ids)}
 
 
 def _address_in(report: Report) -> str | None:

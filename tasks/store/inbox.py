@@ -94,9 +94,7 @@ def close_events(connection: Connection, errors: Mapping[int, str | None]) -> No
     now = utc_now()
     if read := [event_id for event_id, error in errors.items() if error is None]:
         connection.execute(
-            update(_EVENT)
-            .where(_EVENT.c.id.in_(select(as_ids(connection, read).c.id)))
-            .values(processed_at=now, error=None)
+            update(_EVENT).where(_EVENT.c.id.in_(select(as_ids(connection, read).c.id))).values(processed_at=now)
         )
     if unread := [(event_id, error) for event_id, error in errors.items() if error is not None]:
         connection.execute(

@@ -11,20 +11,21 @@ def as_table(connection: Connection, **columns: Sequence[str | None]) -> FromCla
 
     Args:
         connection: Tells the dialect.
-        columns: Equally long; the table has one column of each name.
+        columns: Equally long; the table has one column of each name, and `place`, which counts from 1.
     """
     names = tuple(columns)
     if connection.dialect.name == "postgresql":
         # unnest, and not JSON: its planner knows the length of an array, and takes an index instead of reading
         # the whole table once per row.
         expanded = func.unnest(*(cast(list(values), ARRAY(String)) for values in columns.values()))
-        return expanded.table_valued(*(column(name, String) for name in names)).render_derived(name="wanted")
-    rows = func.json_each(json.dumps(list(zip(*columns.values(), strict=True)))).table_valued("value")
+        listed = [column(name, String) for name in names]
+        return expanded.table_valued(*listed, with_ordinality="place").render_derived(name="wanted")
+    rows = func.json_each(json.dumps(list(zip(*columns.values(), strict=True)))).table_valued("key", "value")
     values = (
         func.json_extract(rows.c.value, literal(f"$[{place}]"), type_=String).label(name)
         for place, name in enumerate(names)
     )
-    return select(*values).subquery("wanted")
+    return select(*values, (rows.c.key + 1).label("place")).subquery("wanted")
 
 
 def as_ids(connection: Connection, ids: Collection[int]) -> FromClause:

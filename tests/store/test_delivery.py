@@ -242,6 +242,24 @@ def test_ten_thousand_reports_are_a_handful_of_statements(ledger, handed_over) -
     assert len(statements) < 10
 
 
+def test_columns_that_do_not_change_are_not_written(ledger, handed_over) -> None:
+    run, _, _ = handed_over(3)
+    first, second, third = rows(ledger, run)
+    statements = []
+    with ledger.writing() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *a: statements.append(a[2]))
+        reports = [
+            said(MessageStatus.DELIVERED, reference=first.reference),
+            said(MessageStatus.SENT, reference=second.reference, cost=Decimal("0.05")),
+            said(MessageStatus.PLANNED, reference=third.reference),
+        ]
+        apply_reports(connection, "octopush", reports, [NOON] * 3)
+    written = [statement for statement in statements if statement.startswith("UPDATE")]
+    assert len(written) == 2
+    assert sum("cost" in statement for statement in written) == 1
+    assert not any("provider_message_id" in statement or "unknown_word" in statement for statement in written)
+
+
 def test_a_run_that_nobody_sends_comes_into_the_state_of_its_messages(ledger, handed_over) -> None:
     run, _, _ = handed_over(2)
     owner = leases.process_name()

@@ -353,6 +353,41 @@ def test_a_late_callback_settles_by_id_and_is_emptied(ledger, spring):
     assert message_to(ledger).id == ann.id
 
 
+def test_a_late_receipt_that_names_only_the_message_is_read_and_emptied(ledger, spring):
+    run, chunk_id = spring
+    claim(ledger, run, chunk_id)
+    with ledger.writing() as connection:
+        for row in (2, 3):
+            connection.execute(
+                update(MESSAGE)
+                .where(MESSAGE.c.row_number == row)
+                .values(provider="bird", provider_message_id=f"id-{row}")
+            )
+    erase(ANN, keep_suppressed=False)
+    with ledger.writing() as connection:
+        inbox.add_events(
+            connection,
+            [
+                inbox.EventToKeep(
+                    provider="bird",
+                    kind=EventKind.DELIVERY,
+                    dedupe_key=f"bird:{row}",
+                    payload={
+                        "event": "sms.outbound",
+                        "payload": {"id": f"id-{row}", "status": "delivered", "to": to},
+                    },
+                )
+                for row, to in ((2, ANN), (3, BOB))
+            ],
+        )
+    assert drain_inbox.fn().changed == {MessageStatus.DELIVERED: 2}
+    assert rows_that_mention(ledger, ANN) == []
+    with ledger.reading() as connection:
+        payloads = connection.execute(select(EVENT.c.payload).order_by(EVENT.c.id)).scalars().all()
+    assert payloads[0] == {}
+    assert payloads[1]["payload"]["to"] == BOB
+
+
 def test_a_message_that_was_planned_meanwhile_is_withdrawn_and_loses_its_address(ledger, spring):
     """Its audience was judged before the erasure, and written into the ledger after it."""
     run, chunk_id = spring

@@ -122,8 +122,7 @@ def _open(payload: Mapping[str, Any]) -> _Event:
     Documented is `{"service", "event", "payload": <message object>}`; a message object in another member, or
     without an envelope, is understood too, if the event or its own `direction` says which way it went.
     """
-    inner = (payload.get(name) for name in _ENVELOPES)
-    message = next((member for member in inner if isinstance(member, Mapping)), payload)
+    message = next((payload[name] for name in _ENVELOPES if isinstance(payload.get(name), dict)), payload)
     event = payload.get("event")
     channel, _, way = event.partition(".") if isinstance(event, str) else ("sms", "", "")
     if way not in _DIRECTIONS and isinstance(event, str):
