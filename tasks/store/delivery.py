@@ -13,7 +13,7 @@ from itertools import compress
 from operator import ne
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, select
 
 from tasks.contacts.addresses import ERASED_PREFIX, names_nobody
 from tasks.messaging.receipts import Standing, merge
@@ -200,7 +200,8 @@ def _learn_tickets(connection: Connection, reports: Iterable[StatusReport]) -> N
     without = connection.execute(
         select(_REQUEST.c.id, _REQUEST.c.reference)
         .join_from(wanted, _REQUEST, _REQUEST.c.reference == wanted.c.reference)
-        .where(_REQUEST.c.ticket.is_(None))
+        # Not IS NULL: SQLite would look at each of these references for every request without a ticket.
+        .where(func.coalesce(_REQUEST.c.ticket, "") == "")
         .order_by(_REQUEST.c.id)
         .with_for_update(of=_REQUEST, key_share=True)
     ).all()
