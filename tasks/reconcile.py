@@ -37,8 +37,6 @@ _LATEST_RETRY = timedelta(hours=1)
 EVENT_PATIENCE = timedelta(days=7)
 """How long an event that fits no message is kept waiting for one."""
 
-_TICKETS_KNOWN_FOR = timedelta(days=8)
-
 
 @dataclass(slots=True)
 class Findings:
@@ -103,7 +101,7 @@ class Findings:
 @task(name="read the inbox", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
-    """Read events that providers sent, oldest first, and put what they say into the ledger.
+    """Read events that providers sent, new ones first, and put what they say into the ledger.
 
     Args:
         most: Leave the rest to the next task run.
@@ -150,7 +148,7 @@ def _no_collections() -> Iterator[None]:
     """Without the garbage collector.
 
     Ten thousand events are a million objects, none of them in a circle. It would walk through all that Prefect
-    imports again and again on their account: a third of the time.
+    imports again and again on their account: a quarter of the time.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -187,7 +187,9 @@ def _lock(connection: Connection, message_ids: Collection[int]) -> list[_Known]:
 
 def _learn_tickets(connection: Connection, reports: Iterable[StatusReport]) -> None:
     """A report that names our request tells its ticket, should the answer that would have told it be lost."""
-    told = {report.request_reference: report.ticket for report in reports if report.request_reference}
+    told = {
+        report.request_reference: report.ticket for report in reports if report.request_reference and report.ticket
+    }
     tickets = {
         reference: ticket
         for reference, ticket in zip(map(_identifier, told), map(_identifier, told.values()), strict=True)
