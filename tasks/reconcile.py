@@ -27,7 +27,7 @@ from tasks.store.tables import utc_now
 
 EVENTS_PER_TASK = 50_000
 _EVENTS_PER_TRANSACTION = 10_000
-"""A third of a second, and three quarters of the time that five times as many small ones take."""
+"""Not half a second, and three quarters of the CPU that five times as many small transactions take."""
 _EVENTS_SINGLY = 100
 """One of them is at fault, and each has a savepoint."""
 _PAUSE_SECONDS = 0.03
@@ -148,7 +148,7 @@ def _no_collections() -> Iterator[None]:
     """Without the garbage collector.
 
     Ten thousand events are a million objects, none of them in a circle. It would walk through all that Prefect
-    imports again and again on their account: a quarter of the time.
+    imports again and again on their account: half of the time.
     """
     was_enabled = gc.isenabled()
     gc.disable()
