@@ -28,9 +28,8 @@ def _send_campaign() -> argparse.ArgumentParser:
     parser.add_argument(
         "--chunk-size",
         type=at_least_one,
-        default=5_000,
         metavar="N",
-        help="messages per task run (%(default)s)",
+        help="messages per task run (5000, or 20000 where a request has many recipients)",
     )
     parser.add_argument(
         "--workers",

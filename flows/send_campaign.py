@@ -21,7 +21,7 @@ from tasks.dispatch import Portion, lead_sending
 from tasks.flow_run_watch import watching_flow_run
 from tasks.messaging.statuses import MessageStatus
 from tasks.ownership import owned_run
-from tasks.plan import DEFAULT_CHUNK_SIZE, Plan, plan_run
+from tasks.plan import Plan, plan_run, usual_chunk_size
 from tasks.prepare import check_audience, prepare_audience, refresh_suppressions
 from tasks.report import count_run, publish_plan, publish_report
 from tasks.resume import find_run_to_resume
@@ -64,7 +64,7 @@ def send_campaign(
     *,
     dry_run: bool = False,
     approve: str | None = None,
-    chunk_size: Annotated[int, Field(ge=1)] = DEFAULT_CHUNK_SIZE,
+    chunk_size: Annotated[int, Field(ge=1)] | None = None,
     workers: Annotated[int, Field(ge=1, le=64)] = 1,
     limit: Annotated[int, Field(ge=1)] | None = None,
     only: list[SecretStr] | None = None,
@@ -75,7 +75,8 @@ def send_campaign(
         campaign: What is said, to whom, through which provider.
         dry_run: Only say what would be sent.
         approve: The digest of a dry run; refuse if anything changed since.
-        chunk_size: Most messages that one task run hands over.
+        chunk_size: Most messages that one task run hands over; 5,000 when not given, or 20,000 where a request
+            has many recipients.
         workers: Processes that hand chunks over at once. From a deployment the further ones are runs of the
             deployment `hand-over-chunks`, on whichever machines its work pool has.
         limit: Hand over at most so many messages now; without it, the same campaign goes on with the rest.
@@ -99,6 +100,7 @@ def send_campaign(
         _check_approval(approve, run.digest)
         refresh_suppressions(run.key, campaign.content.channel, campaign.audience)
         return _hand_over(run, workers, portion)
+    chunk_size = chunk_size or usual_chunk_size(identity.capabilities)
     with TemporaryDirectory(prefix="rollcall-") as directory:
         prepared = prepare_audience(identity, campaign.audience, directory)
         _refuse(campaign, campaign.find_problems(countries=frozenset(prepared.countries)))

@@ -255,7 +255,7 @@ def show_plan(plan: Plan, console: Console) -> None:
     console.print(f"Digest [bold]{prepared.digest}[/]: send exactly this with --approve {prepared.digest}")
 
 
-def look_at(campaign: Campaign, console: Console, chunk_size: int) -> Plan:
+def look_at(campaign: Campaign, console: Console, chunk_size: int | None) -> Plan:
     """A dry run of a campaign, with its progress shown."""
     with stopping_on_signals(console), progress_of(runs.run_key_of(campaign.name, campaign.run_key), console):
         start_out_of_reach_of_ctrl_c()

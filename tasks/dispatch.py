@@ -194,9 +194,11 @@ def hand_over_free_chunks(run_id: int, owner: str, portion: Portion | None = Non
             except ChunkNotHandedOver as error:
                 report = error.report
             except (LedgerError, ConfigurationError) as error:  # not a refusal: something may have been sent
-                return str(error)
-            finally:  # Prefect may have failed before the task began
                 _release(ledger, chunk_id, owner, None)
+                return str(error)
+            except BaseException:  # Prefect may have failed before the task began
+                _release(ledger, chunk_id, owner, None)
+                raise
             if report.stop_message is not None:
                 return report.stop_message
     return None

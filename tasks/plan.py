@@ -21,9 +21,10 @@ from tasks.providers.capabilities import Capabilities
 from tasks.store import consent, registry, runs
 from tasks.store.session import Ledger
 
-DEFAULT_CHUNK_SIZE = 5_000
-"""Messages of one task run. A task run costs 20 to 30 ms of server work, so chunks are large; a run can be watched
-and stopped within a chunk as well."""
+CHUNK_SIZE, BULK_CHUNK_SIZE = 5_000, 20_000
+"""Messages of one task run, unless somebody says otherwise. A task run costs 20 to 30 ms of server work, so chunks
+are large; a run can be watched and stopped within a chunk as well. Where a request has hundreds of recipients,
+5,000 are ten requests: all are under way at once, and the next chunk begins only when the slowest is back."""
 
 _MESSAGE_COLUMNS = ["row_number", "address", "country", "external_code", "parts", "variables"]
 _CONTACT_COLUMNS = [
@@ -56,6 +57,11 @@ class Plan:
     requests: int
     planned_at: datetime | None = None
     warnings: Sequence[str] = ()
+
+
+def usual_chunk_size(capabilities: Capabilities) -> int:
+    """How many messages a chunk has at most, through a provider with these limits."""
+    return CHUNK_SIZE if capabilities.max_recipients_per_request == 1 else BULK_CHUNK_SIZE
 
 
 @task(name="plan run", cache_policy=NO_CACHE, persist_result=False)

@@ -21,7 +21,7 @@ import httpx
 from flows.parameters import parse_campaign
 from tasks.dispatch import hand_over_chunk
 from tasks.ownership import owned_run
-from tasks.plan import DEFAULT_CHUNK_SIZE, plan_run
+from tasks.plan import BULK_CHUNK_SIZE, plan_run, usual_chunk_size
 from tasks.prepare import prepare_audience
 from tasks.providers.http import HttpClient
 from tasks.providers.registry import load_provider
@@ -114,7 +114,7 @@ def measure_million(directory: Path, *, people: int, times: int) -> list[Measure
             rollcall.wall_seconds * million,
             floor.wall_seconds * million,
             "s",
-            f"{_LOOP}; Rollcall in a flow, {DEFAULT_CHUNK_SIZE:,} a task run",
+            f"{_LOOP}; Rollcall in a flow, {BULK_CHUNK_SIZE:,} a task run",
         )
     ]
 
@@ -196,7 +196,7 @@ def plan_people(provider: str, people: int, directory: Path) -> int:
     )
     with TemporaryDirectory() as spool:
         prepared = prepare_audience.fn(campaign.identity, campaign.audience, spool)
-        return plan_run.fn(campaign.identity, prepared, DEFAULT_CHUNK_SIZE)
+        return plan_run.fn(campaign.identity, prepared, usual_chunk_size(campaign.identity.capabilities))
 
 
 def _hand_over(provider: str, people: int, directory: Path) -> Spent:

@@ -27,7 +27,7 @@ from sqlmodel import Field, Session, SQLModel, select
 
 from flows.parameters import Campaign, read_campaign
 from tasks.messaging.statuses import Channel
-from tasks.plan import DEFAULT_CHUNK_SIZE, plan_run
+from tasks.plan import plan_run, usual_chunk_size
 from tasks.prepare import prepare_audience
 from tasks.store import consent
 from tasks.store.session import Ledger
@@ -69,7 +69,7 @@ def rollcall(contacts: Path, suppressed: list[str]) -> float:
     with TemporaryDirectory() as spool:
         started = time.perf_counter()
         prepared = prepare_audience.fn(campaign.identity, campaign.audience, spool)
-        plan_run.fn(campaign.identity, prepared, DEFAULT_CHUNK_SIZE)
+        plan_run.fn(campaign.identity, prepared, usual_chunk_size(campaign.identity.capabilities))
         return time.perf_counter() - started
 
 
