@@ -35,6 +35,8 @@ from tests.bench.measurement import (
     put_between_marks,
 )
 
+_WIDTH = 150  # of a table in a file
+
 
 def measure_quickly(directory: Path) -> Iterator[list[Measurement]]:
     """One turn of the smaller things: under a minute, and only a hint."""
@@ -70,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="under a minute instead of ten")
     options = parser.parse_args(arguments)
     logging.getLogger("prefect").setLevel(logging.CRITICAL)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     machine = describe_machine()
     console.print(machine, soft_wrap=True)
     done: list[Measurement] = []

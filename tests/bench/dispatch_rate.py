@@ -27,7 +27,7 @@ from tasks.providers.http import HttpClient
 from tasks.providers.registry import load_provider
 from tasks.store import runs
 from tasks.store.session import Ledger
-from tests.bench.measurement import Measurement, Spent, median_of_turns, spent_on
+from tests.bench.measurement import Measurement, Spent, in_turns, spent_on
 from tests.bench.people import fictional_numbers, write_people
 from tests.bench.places import (
     environment,
@@ -47,6 +47,7 @@ _BIRD_PATH = (
     "/workspaces/00000000-0000-4000-8000-0000000000a1/channels/00000000-0000-4000-8000-0000000000c1/messages"
 )
 
+_Turns = Sequence[Spent]
 _LOOP = f"a bare loop over the same HttpClient; answers take {LATENCY_SECONDS * 1000:.0f} ms"
 
 _run_keys = count(1)
@@ -82,10 +83,9 @@ def measure_bird(directory: Path, *, people: int, times: int) -> list[Measuremen
     rollcall, floor = _measure(_bird(people), directory, people, times)
     return [
         *_report("bird", people, rollcall, floor),
-        Measurement(
+        Measurement.of_turns(
             "a core's share while bird is sent to at its limit",
-            rollcall.cpu_seconds / rollcall.wall_seconds * 100,
-            floor.cpu_seconds / floor.wall_seconds * 100,
+            *([spent.cpu_seconds / spent.wall_seconds * 100 for spent in turns] for turns in (rollcall, floor)),
             "%",
             _LOOP,
         ),
@@ -104,24 +104,23 @@ def measure_million(directory: Path, *, people: int, times: int) -> list[Measure
     with prefect_server(prefect) as api, _provider(sending.provider, directory) as rollcall_has:
         variables = {**prefect, **rollcall_has, "PREFECT_API_URL": api}
         run_module("tests.bench.empty_flow", variables=variables)
-        rollcall, floor = median_of_turns(
+        rollcall, floor = in_turns(
             times, partial(_hand_over_in_a_flow, people, directory, variables), sending.bare_loop
         )
     million = 1_000_000 / people
     return [
-        Measurement(
+        Measurement.of_turns(
             f"hand over 1,000,000 to octopush ({people:,} measured)",
-            rollcall.wall_seconds * million,
-            floor.wall_seconds * million,
+            *([spent.wall_seconds * million for spent in turns] for turns in (rollcall, floor)),
             "s",
             f"{_LOOP}; Rollcall in a flow, {BULK_CHUNK_SIZE:,} a task run",
         )
     ]
 
 
-def _measure(sending: _Sending, directory: Path, people: int, times: int) -> tuple[Spent, Spent]:
+def _measure(sending: _Sending, directory: Path, people: int, times: int) -> tuple[_Turns, _Turns]:
     with _provider(sending.provider, directory):
-        rollcall, floor = median_of_turns(
+        rollcall, floor = in_turns(
             times, partial(_hand_over, sending.provider, people, directory), sending.bare_loop
         )
     return rollcall, floor
@@ -136,19 +135,17 @@ def _provider(provider: str, directory: Path) -> Iterator[Mapping[str, str]]:
         yield variables
 
 
-def _report(provider: str, people: int, rollcall: Spent, floor: Spent) -> list[Measurement]:
+def _report(provider: str, people: int, rollcall: _Turns, floor: _Turns) -> list[Measurement]:
     return [
-        Measurement(
+        Measurement.of_turns(
             f"hand over to {provider}, {people:,} people",
-            people / rollcall.wall_seconds,
-            people / floor.wall_seconds,
+            *([people / spent.wall_seconds for spent in turns] for turns in (rollcall, floor)),
             "people/s",
             _LOOP,
         ),
-        Measurement(
+        Measurement.of_turns(
             f"CPU for 1,000 people, {provider}",
-            rollcall.cpu_seconds / people * 1000,
-            floor.cpu_seconds / people * 1000,
+            *([spent.cpu_seconds / people * 1000 for spent in turns] for turns in (rollcall, floor)),
             "CPU s",
             "the same loop",
         ),

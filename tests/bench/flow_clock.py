@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from tests.bench.measurement import Measurement, Spent, median_of_turns, spent_on
+from tests.bench.measurement import Measurement, Spent, in_turns, spent_on
 from tests.bench.places import (
     prefect_server,
     prefect_variables,
@@ -48,20 +48,19 @@ def _measure(
     directory: Path, variables: Mapping[str, str], times: int, campaigns: tuple[str, ...], server: str
 ) -> list[Measurement]:
     with sandbox_process() as sandbox_url:
-        empty, *sent = median_of_turns(
+        empty, *sent = in_turns(
             times,
             partial(spent_on, partial(run_module, "tests.bench.empty_flow", variables=variables)),
             *(partial(_send, campaign, directory, sandbox_url, variables) for campaign in campaigns),
         )
     return [
-        Measurement(
+        Measurement.of_turns(
             f"{Path(campaign).stem}, {server}",
-            spent.wall_seconds,
-            empty.wall_seconds,
+            *([spent.wall_seconds for spent in turns] for turns in (of_campaign, empty)),
             "s",
             "an empty Prefect flow",
         )
-        for campaign, spent in zip(campaigns, sent, strict=True)
+        for campaign, of_campaign in zip(campaigns, sent, strict=True)
     ]
 
 

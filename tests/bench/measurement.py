@@ -77,13 +77,10 @@ def spent_on(work: Callable[[], object]) -> Spent:
     return Spent(time.perf_counter() - started, time.process_time() - cpu_before)
 
 
-def median_of_turns(times: int, *works: Callable[[], Spent]) -> list[Spent]:
-    """The medians of each; they take turns, so that a busy minute of the machine meets all of them."""
+def in_turns(times: int, *works: Callable[[], Spent]) -> list[list[Spent]]:
+    """What each took, every time; they take turns, so that a busy minute of the machine meets all of them."""
     turns = [[work() for work in works] for _ in range(times)]
-    return [
-        Spent(median(spent.wall_seconds for spent in of_one), median(spent.cpu_seconds for spent in of_one))
-        for of_one in zip(*turns, strict=True)
-    ]
+    return [list(of_one) for of_one in zip(*turns, strict=True)]
 
 
 def describe_machine() -> str:
