@@ -28,6 +28,7 @@ from tasks.contacts.audience import Audience
 from tasks.identity import RunIdentity
 from tasks.messaging.content import Content, Media, ProviderTemplate
 from tasks.messaging.durations import format_duration, parse_duration
+from tasks.messaging.frequency import FrequencyCap
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.messaging.strict_model import StrictModel, nearest
 from tasks.providers.base import ProviderOptions
@@ -136,6 +137,11 @@ class Campaign(StrictModel):
     track_links: bool = Field(default=False, title="Track links", description="Count clicks on links in the text.")
     audience: Audience
     schedule: Schedule = Field(default_factory=Schedule)
+    frequency_cap: FrequencyCap | None = Field(
+        default=None,
+        title="Frequency cap",
+        description="Marketing only: leave out who has had so many marketing messages, of whatever campaign.",
+    )
     test_mode: bool = Field(
         default=False, title="Test mode", description="Use the provider's own simulation: nobody gets a message."
     )
@@ -144,6 +150,8 @@ class Campaign(StrictModel):
     @model_validator(mode="after")
     def _content_and_options_fit(self) -> Self:
         _ = self.content
+        if self.frequency_cap is not None and self.purpose is not Purpose.MARKETING:
+            raise ValueError("frequency_cap: is for marketing only; the purpose is transactional: remove it")
         foreign = [
             name for name in PROVIDER_NAMES if name != self.provider and getattr(self.options, name) is not None
         ]

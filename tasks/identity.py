@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.messaging.content import Content
+from tasks.messaging.frequency import FrequencyCap
 from tasks.providers.base import Provider, ProviderOptions
 from tasks.providers.capabilities import Capabilities
 from tasks.providers.registry import load_provider
-from tasks.store.runs import RunRecord
+from tasks.store.runs import RunRecord, run_key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,17 @@ class RunIdentity:
     content: Content
     options: dict[str, Any]
     campaign: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The run's key in the ledger."""
+        return run_key_of(self.name, self.run_key)
+
+    @property
+    def frequency_cap(self) -> FrequencyCap | None:
+        """The campaign's own limit of marketing messages per person."""
+        cap = self.campaign.get("frequency_cap")
+        return None if cap is None else FrequencyCap.model_validate(cap)
 
     @property
     def adapter(self) -> type[Provider]:

@@ -4,10 +4,13 @@ The order of the questions is the order of the reasons: is it an address, is it 
 it, does the content fit. A row is excluded for the first question that it fails.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from tasks.compose import Composer
 from tasks.contacts.addresses import ERASED_PREFIX, external_address, reachable_address
@@ -19,9 +22,10 @@ from tasks.contacts.emails import normalise_emails
 from tasks.contacts.phones import normalise_phones
 from tasks.datasets.readers import DatasetError, RowBatch, open_contacts
 from tasks.messaging.content import Content
+from tasks.messaging.frequency import FrequencyCap
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.providers.capabilities import Capabilities
-from tasks.store import hashed_suppressions, registry
+from tasks.store import frequency, hashed_suppressions, registry
 from tasks.store.session import Ledger
 
 
@@ -101,6 +105,20 @@ class _Verdicts:
         self.detail.loc[rows] = detail if isinstance(detail, str) else detail.loc[rows]
 
 
+@dataclass(frozen=True, slots=True)
+class RunCap:
+    """A frequency cap, and what it is judged by.
+
+    Attributes:
+        run_key: Key of the run that is judged: its own messages do not count when it was planned already.
+        now: One instant for the whole file: its rows must not be judged by different days.
+    """
+
+    cap: FrequencyCap
+    run_key: str
+    now: datetime
+
+
 class AudienceJudge:
     """Decides about the rows of one contact file. Batches must come in the order of the file.
 
@@ -111,7 +129,8 @@ class AudienceJudge:
         composer: Writes the text of every row that may get one.
         capabilities: The provider's limits.
         suppressed: Addresses of the campaign's suppression file.
-        ledger: Known contacts and suppressions.
+        ledger: Known contacts, suppressions, and what people were sent before.
+        cap: How much marketing one person may get; None is no limit.
     """
 
     def __init__(
@@ -124,6 +143,7 @@ class AudienceJudge:
         capabilities: Capabilities,
         suppressed: AddressIndex,
         ledger: Ledger,
+        cap: RunCap | None = None,
     ) -> None:
         self._content = content
         self._audience = audience
@@ -132,6 +152,7 @@ class AudienceJudge:
         self._can = capabilities
         self._suppressed = suppressed
         self._ledger = ledger
+        self._cap = cap
         self._seen = AddressIndex()
         self._erased: set[str] = set()
         self.late_refusals: dict[str, tuple[ExclusionReason, str]] = {}
@@ -229,6 +250,7 @@ class AudienceJudge:
             self._erased |= hashed_suppressions.find_erased(connection, hashes)
             known = registry.find_contacts(connection, channel, asked)
             suppressed = registry.find_suppressions(connection, channel, purpose, asked, hashes)
+            capped = {} if self._cap is None else _find_capped(connection, channel, asked, self._cap)
         if self._audience.unknown_contacts is UnknownContacts.SKIP:
             verdicts.exclude(
                 wanted.index[~wanted.isin(known)],
@@ -252,6 +274,11 @@ class AudienceJudge:
             ExclusionReason.OPTED_OUT,
             f"in the suppression file {self._audience.suppressions}",
         )
+        if self._cap is not None:
+            rows = wanted.index[wanted.isin(capped)]
+            verdicts.exclude(
+                rows, ExclusionReason.FREQUENCY_CAPPED, wanted.loc[rows].map(_describe(capped, self._cap.cap))
+            )
         return set(known)
 
     def _leave_no_trace(self, exclusions: pd.DataFrame, addresses: "pd.Series[str]") -> None:
@@ -293,6 +320,22 @@ class AudienceJudge:
             .replace("", None)
             .assign(fields=_as_json_objects(frame.loc[new, others]))
         )
+
+
+def _find_capped(
+    connection: Connection, channel: Channel, addresses: list[str], cap: RunCap
+) -> dict[str, frequency.Capped]:
+    return frequency.find_capped(connection, channel, addresses, cap.cap, now=cap.now, except_run=cap.run_key)
+
+
+def _describe(capped: Mapping[str, frequency.Capped], cap: FrequencyCap) -> dict[str, str]:
+    """`had 3 marketing messages in the last 7 days; free again on 2026-11-25`, by address. The date is in UTC."""
+    days = "24 hours" if cap.days == 1 else f"{cap.days} days"
+    return {
+        address: f"had {had.messages:,} marketing message{'s' * (had.messages > 1)} in the last {days}; "
+        f"free again on {had.free_at.astimezone(UTC):%Y-%m-%d}"
+        for address, had in capped.items()
+    }
 
 
 def _as_json_objects(frame: pd.DataFrame) -> list[str]:

@@ -24,12 +24,13 @@ from tasks.contacts.masking import mask_address, mask_text
 from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.datasets.spool import SpoolWriter, withdraw_messages
 from tasks.identity import RunIdentity
-from tasks.judge import AudienceJudge, read_suppressed_addresses
+from tasks.judge import AudienceJudge, RunCap, read_suppressed_addresses
 from tasks.messaging.content import Content
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.store import consent
 from tasks.store.session import Ledger
+from tasks.store.tables import utc_now
 
 _EXAMPLES_PER_REASON = 3
 
@@ -151,6 +152,9 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             capabilities=capabilities,
             suppressed=suppressed,
             ledger=ledger,
+            cap=None
+            if identity.frequency_cap is None
+            else RunCap(identity.frequency_cap, identity.key, utc_now()),
         )
         for batch in contacts.batches():
             messages, exclusions = judge.judge(batch)

@@ -13,7 +13,17 @@ from tests.rows import columns_of
 MESSAGE = Message.__table__
 
 
-def add_run(ledger, contact_file, messages, exclusions=(), *, name="spring", channel=Channel.SMS):
+def add_run(
+    ledger,
+    contact_file,
+    messages,
+    exclusions=(),
+    *,
+    name="spring",
+    channel=Channel.SMS,
+    purpose=Purpose.MARKETING,
+    content=None,
+):
     """Plan a run and settle it.
 
     Args:
@@ -27,11 +37,11 @@ def add_run(ledger, contact_file, messages, exclusions=(), *, name="spring", cha
             run_key="1",
             channel=channel,
             provider="octopush",
-            purpose=Purpose.MARKETING,
+            purpose=purpose,
             rows_read=len(messages) + len(exclusions),
             digest="d",
             campaign={"name": name, "audience": {"path": str(contact_file)}},
-            content={},
+            content=content or {},
             options={},
             source_sha256=sha256_of(str(contact_file)),
             chunk_sizes=[len(messages)],

@@ -59,6 +59,15 @@ def test_every_problem_is_named_at_once():
         ({"text": ..., "template": ...}, "nothing to send: give `text`, `media` or `template`"),
         ({"template": {"id": "x"}}, "remove `text` and `media`"),
         ({"run_key": "a/b"}, "run_key: "),
+        (
+            {"purpose": "transactional", "frequency_cap": {"messages": 1, "days": 1}},
+            "frequency_cap: is for marketing only; the purpose is transactional: remove it",
+        ),
+        ({"frequency_cap": {"messages": 0, "days": 7}}, "frequency_cap.messages: "),
+        ({"frequency_cap": {"messages": 1, "days": 0}}, "frequency_cap.days: "),
+        ({"frequency_cap": {"messages": 1, "days": 367}}, "frequency_cap.days: "),
+        ({"frequency_cap": {"messages": 3}}, "frequency_cap.days: is missing"),
+        ({"frequency_cap": {"messages": 3, "day": 7}}, "did you mean `days`?"),
     ],
 )
 def test_a_mistake_is_said_with_its_remedy(changes, said):
@@ -82,6 +91,9 @@ def test_prefect_can_draw_the_form_and_offers_the_providers():
     form = schema.definitions["Campaign"]["properties"]
     assert form["provider"]["enum"] == list(PROVIDER_NAMES)
     assert form["name"]["description"]
+    assert form["frequency_cap"]["title"] == "Frequency cap"
+    cap = schema.definitions["FrequencyCap"]["properties"]
+    assert (cap["messages"]["minimum"], cap["days"]["minimum"], cap["days"]["maximum"]) == (1, 1, 366)
     assert set(schema.properties) == {"campaign", "dry_run", "approve", "chunk_size", "workers", "limit", "only"}
 
 
