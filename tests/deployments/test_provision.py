@@ -1,0 +1,91 @@
+"""What provisioning makes in a real Prefect server, and that it makes it once."""
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.actions import DeploymentUpdate
+
+from deployments.manifest import read_manifest
+from deployments.provision import Outcome, main, provision
+
+AUTOMATIONS = ["rollcall: a campaign needs a look", "rollcall: a job failed", "rollcall: a run went silent"]
+SEND = "send-campaign/send-campaign"
+RECONCILE = "reconcile-deliveries/reconcile-deliveries"
+
+
+@pytest.fixture
+def client(prefect_server):
+    with get_client(sync_client=True) as opened:
+        yield opened
+
+
+def outcomes(client) -> set[Outcome]:
+    return {step.outcome for step in provision(client)}
+
+
+def test_what_is_made_once_is_found_the_second_time_and_nothing_is_touched(client, monkeypatch, capsys):
+    monkeypatch.setenv("ROLLCALL_ALERT_URL", "https://hooks.example.com/secret-part")
+    assert main([]) == 0
+    assert "secret-part" not in capsys.readouterr().out
+
+    def as_it_is():
+        deployments = [
+            client.read_deployment_by_name(f"{entry.name}/{entry.name}") for entry in read_manifest().deployments
+        ]
+        return (
+            [(one.id, one.updated, [line.id for line in one.schedules]) for one in deployments],
+            [one.model_dump() for name in AUTOMATIONS for one in client.read_automations_by_name(name)],
+            [(one.id, one.updated) for one in client.read_work_pools()],
+            sorted((one.slug, one.updated) for one in client.read_block_types() if "rollcall" in one.slug),
+        )
+
+    before = as_it_is()
+    assert len(before[1]) == len(AUTOMATIONS)
+    assert main([]) == 0
+    printed = capsys.readouterr().out
+    assert {line[:9].strip() for line in printed.splitlines()[:-1]} == {Outcome.THERE}
+    assert as_it_is() == before
+
+
+def test_what_differs_is_changed_and_what_an_operator_switched_off_stays_off(client):
+    list(provision(client))
+    there = client.read_deployment_by_name(RECONCILE)
+    client.update_deployment_schedule(there.id, there.schedules[0].id, active=False)
+    client.update_deployment(there.id, DeploymentUpdate(tags=["somebody"]))
+    changed = [step for step in provision(client) if step.outcome is Outcome.CHANGED]
+    assert [(step.thing, step.detail) for step in changed] == [(f"deployment {RECONCILE}", "tags")]
+    after = client.read_deployment_by_name(RECONCILE)
+    assert after.id == there.id
+    assert after.tags == ["rollcall"]
+    assert [line.active for line in after.schedules] == [False]
+
+
+def test_the_form_and_the_limits_are_those_of_the_file(client):
+    list(provision(client))
+    deployed = client.read_deployment_by_name(SEND)
+    assert "campaign" in deployed.parameter_openapi_schema["properties"]
+    assert deployed.global_concurrency_limit.limit == 4
+    assert deployed.concurrency_options.collision_strategy == "ENQUEUE"
+    assert deployed.work_pool_name == "rollcall"
+    assert client.read_work_pool("rollcall").type == "process"
+
+
+def test_without_an_address_for_alerts_there_are_none_and_it_says_so(client, monkeypatch):
+    monkeypatch.delenv("ROLLCALL_ALERT_URL", raising=False)
+    (left_out,) = [step for step in provision(client) if step.outcome is Outcome.LEFT_OUT]
+    assert "ROLLCALL_ALERT_URL" in left_out.detail
+
+
+def test_an_address_for_alerts_that_is_none_is_refused_without_showing_it(client, monkeypatch, capsys):
+    monkeypatch.setenv("ROLLCALL_ALERT_URL", "hooks.example.com/secret-part")
+    assert main([]) == 2
+    printed = capsys.readouterr()
+    assert "ROLLCALL_ALERT_URL" in printed.err
+    assert "secret-part" not in printed.err + printed.out
+
+
+def test_a_server_that_does_not_answer_is_named(monkeypatch, capsys):
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert main([]) == 2
+    assert "http://127.0.0.1:9/api does not answer" in capsys.readouterr().err
