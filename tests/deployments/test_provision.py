@@ -34,7 +34,7 @@ def test_what_is_made_once_is_found_the_second_time_and_nothing_is_touched(clien
         return (
             [(one.id, one.updated, [line.id for line in one.schedules]) for one in deployments],
             [one.model_dump() for name in AUTOMATIONS for one in client.read_automations_by_name(name)],
-            [(one.id, one.updated) for one in client.read_work_pools()],
+            client.read_work_pool("rollcall").updated,
             sorted((one.slug, one.updated) for one in client.read_block_types() if "rollcall" in one.slug),
         )
 
