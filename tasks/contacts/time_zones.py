@@ -140,10 +140,10 @@ def zones_of_number(e164: str) -> tuple[str, ...]:
     when they move within it.
 
     Everywhere else those of the country, by the calling code; where countries share one, the first digits behind
-    it say which they may be. phonenumbers' own answer for mobile numbers is too narrow or wrong for some: Algeria has
-    the summer time of Paris in it, Chile no Easter Island, and an Indonesian network that serves all islands is in
-    Jakarta. Jamaica has 42 zones, from Guam to Newfoundland, and no rule that leaves the night out has a window in
-    all of them.
+    it say which they may be. What phonenumbers itself says of mobile numbers is too narrow or wrong for some:
+    Algeria has the summer time of Paris in it, Chile no Easter Island, and an Indonesian network that serves all
+    islands is in Jakarta. Jamaica has 42 zones, from Guam to Newfoundland, and no rule that leaves the night out
+    has a window in all of them.
 
     Args:
         e164: A valid number, with its +.

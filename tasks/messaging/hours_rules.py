@@ -16,8 +16,8 @@ MINUTES_OF_A_DAY: Final = 24 * 60
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 _OTHER_CODES = {"UK": "GB", "EL": "GR"}
 """What the country is called elsewhere: neither is a code of ISO 3166-1."""
-_WITHOUT_ISO_CODE = frozenset({"XK"})
-"""Kosovo: no code of ISO's own; phonenumbers, holidays and the ledger have it under this one."""
+_NOT_OF_ISO = frozenset({"AC", "TA", "XK"})
+"""Ascension, Tristan da Cunha, Kosovo: phonenumbers, and so the ledger, has their numbers under these."""
 
 
 class Day(StrEnum):
@@ -68,18 +68,18 @@ def _check_country(value: Any) -> str:
     if value is False:
         raise ValueError('was read as a "no": write Norway in quotes, "NO"')
     code = str(value).strip().upper()
-    if code in _WITHOUT_ISO_CODE or pycountry.countries.get(alpha_2=code):
+    if code in _NOT_OF_ISO or pycountry.countries.get(alpha_2=code):
         return code
     try:
         meant = _OTHER_CODES.get(code) or pycountry.countries.lookup(code).alpha_2
     except LookupError:
-        raise ValueError(f"`{value}` is not a country code (ISO 3166-1 alpha-2, such as FR)") from None
-    raise ValueError(f"`{value}` is not a country code (ISO 3166-1 alpha-2); did you mean `{meant}`?")
+        raise ValueError("is not a country code (ISO 3166-1 alpha-2, such as FR)") from None
+    raise ValueError(f"is not a country code (ISO 3166-1 alpha-2); did you mean `{meant}`?")
 
 
 def _check_day(value: Any) -> Any:
     if isinstance(value, str) and value not in set(Day):
-        raise ValueError(f"`{value}` is not a day; {nearest(value, list(Day))}")
+        raise ValueError(f"is not a day; {nearest(value, list(Day))}")
     return value
 
 
