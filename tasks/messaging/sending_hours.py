@@ -72,7 +72,10 @@ def next_window(
 
     Raises:
         ValueError: `now` has no time zone.
+        TypeError: The zones are one text: its letters are no zones, and everybody would be held.
     """
+    if isinstance(zones, str):
+        raise TypeError("zones is one text and not a list of names")
     if now.tzinfo is None:
         raise ValueError("now has no time zone")
     begin = now.astimezone(UTC)

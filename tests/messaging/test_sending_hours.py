@@ -130,6 +130,11 @@ def test_a_moment_is_the_same_in_any_zone_and_without_one_refused():
         next_window([], "FR", [], MARKETING, now.replace(tzinfo=None))
 
 
+def test_zones_that_are_still_one_text_are_refused_and_not_held():
+    with pytest.raises(TypeError, match="one text"):
+        next_window([rule()], "FR", "Europe/Paris,Europe/Berlin", MARKETING, at("2026-06-01T10:00"))
+
+
 def test_what_is_always_allowed_is_asked_again_after_the_horizon():
     now = at("2026-06-01T03:00")
     assert next_window([rule("00:00", "24:00")], "FR", ["Europe/Paris"], MARKETING, now) == Window(
