@@ -174,6 +174,17 @@ def test_rules_of_one_rank_together_are_the_windows_of_a_day():
     assert afternoon == window("2026-06-01T14:00", "2026-06-01T20:00")
 
 
+def test_a_window_within_another_ends_nothing():
+    rules = [rule("10:00", "20:00"), rule("12:00", "13:00")]
+    found = next_window(rules, "FR", ["UTC"], MARKETING, at("2026-06-01T00:00"))
+    assert found == window("2026-06-01T10:00", "2026-06-01T20:00")
+
+
+def test_an_evening_in_the_west_is_still_open_when_utc_has_the_next_day():
+    found = next_window([rule("08:00", "22:00")], "US", ["America/Los_Angeles"], MARKETING, at("2026-06-02T01:00"))
+    assert found == window("2026-06-02T01:00", "2026-06-02T05:00")
+
+
 def test_two_rules_make_a_window_over_midnight():
     rules = [rule("22:00", "24:00"), rule("00:00", "02:00")]
     found = next_window(rules, "FR", ["Europe/Paris"], MARKETING, at("2026-06-01T12:00"))
