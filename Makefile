@@ -12,12 +12,13 @@ TEST_PROCESSES ?= 4
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-# Installed from the lock file, every hash checked; made again only when the lock changes.
+# Installed from the lock file, every hash checked; made again only when the lock changes. The lock has everything, so
+# nothing is resolved again: pip would look at newer versions of what the lock holds back, and refuse them for a hash.
 .venv/installed: requirements.lock
 	@test -n "$(PYTHON)" || { echo "Rollcall needs Python 3.11 or newer with the venv module (on Debian: python3-venv)." >&2; exit 2; }
 	@echo "Installing into .venv (once) ..."
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
 demo: .venv/installed ## Send a sample campaign through each provider's sandbox on loopback, and show the account
