@@ -152,6 +152,19 @@ def _sync_opt_outs() -> argparse.ArgumentParser:
     return _with_verbose(parser)
 
 
+def _import_contacts() -> argparse.ArgumentParser:
+    parser = _parser(
+        "import_contacts",
+        description="Load the contact registry from a contact file: new contacts are added, known ones updated, "
+        "opt-outs become suppressions. Importing the same file again changes nothing.",
+        epilog="Exit codes: 0 done; 1 done, but some rows were refused; 2 refused; "
+        "3 stopped midway, run it again.",
+    )
+    parser.add_argument("file", metavar="FILE", help="a contact file: CSV, Excel or Parquet; a path or a URL")
+    _add_list_options(parser, "which address every row must have: e-mail for email, phone else (%(default)s)")
+    return _with_verbose(parser)
+
+
 def _parser(flow: str, description: str, epilog: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=f"python -m flows.{flow}", description=description, epilog=epilog)
 
@@ -186,6 +199,7 @@ _PARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
     "prune_personal_data": _prune_personal_data,
     "reconcile_deliveries": _reconcile_deliveries,
     "sync_opt_outs": _sync_opt_outs,
+    "import_contacts": _import_contacts,
 }
 
 

@@ -139,6 +139,17 @@ class ColumnMap:
         }
         return pd.DataFrame(result, index=frame.index)
 
+    def says_enabled(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which rows say explicitly that the contact is switched on: a yes in a column named for that.
+
+        A status such as "Customer", a "no" in a column `disabled` or the lack of any such column is not explicit.
+        """
+        explicit = np.zeros(len(frame), dtype=bool)
+        for source in self._sources.get(Meaning.ENABLED, ()):
+            cells = pd.Series(_cells(frame, source.column), dtype="str")
+            explicit |= _judged(cells, says_enabled)
+        return explicit
+
     def variable_values(self, frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         """The values of template variables for each row: str, "" where the row has none.
 

@@ -19,6 +19,7 @@ COMMANDS = (
     "prune_personal_data",
     "reconcile_deliveries",
     "sync_opt_outs",
+    "import_contacts",
 )
 
 
@@ -51,7 +52,7 @@ def choices_of(command, destination):
 def test_what_can_be_chosen_are_the_words_of_the_program():
     assert choices_of("control_campaign", "action") == set(Action)
     assert choices_of("reconcile_deliveries", "unknown") == set(UnknownChoice)
-    for command in ("erase_contact", "sync_opt_outs"):
+    for command in ("erase_contact", "sync_opt_outs", "import_contacts"):
         assert choices_of(command, "channel") == set(Channel)
     sizes = f"{CHUNK_SIZE}, or {BULK_CHUNK_SIZE}"
     assert sizes in parser_of("send_campaign").format_help()

@@ -1,0 +1,158 @@
+"""Rows of a contact file against the registry: which contact each one means, and what it says that is new.
+
+A row means the contact with its external code, else with its phone number, else with its e-mail address. Nothing
+is merged by guess: a row that would join two contacts, or that says otherwise than an earlier row of the same
+contact, is refused.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tasks.store.contacts import Entry
+
+_KEYS = {"external_code": "external code", "phone": "phone number", "email": "e-mail address"}
+_ADDRESSES = ("phone", "email")
+
+
+class RowOutcome(StrEnum):
+    """What became of a row of an imported file."""
+
+    NEW = "new"
+    """A contact was added."""
+    UPDATED = "updated"
+    """A known contact got new values."""
+    UNCHANGED = "unchanged"
+    """The registry knew all of it."""
+    REFUSED = "refused"
+    """Nothing of it is in the registry; an opt-out in it counts all the same."""
+
+
+class RefusedRow(Exception):
+    """A row that cannot be taken over; the message says why, without an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """What a row says of a contact.
+
+    Attributes:
+        texts: The filled ones of `TEXT_COLUMNS`, phone and e-mail normalised.
+        fields: Its other filled cells, by column.
+        is_enabled: False: switch it off. True: the file says explicitly that it is on. None: says nothing of it.
+    """
+
+    texts: dict[str, str]
+    fields: dict[str, str] = field(default_factory=dict)
+    is_enabled: bool | None = None
+
+
+class FileMemory:
+    """What has to be remembered of a file from batch to batch, so that importing it again changes nothing.
+
+    Args:
+        newest_id: Of the registry before the import began: contacts after it are of this file.
+    """
+
+    def __init__(self, newest_id: int) -> None:
+        self._newest_id = newest_id
+        self._spoken_for: set[int] = set()
+        self.claimed: set[str] = set()
+        """Codes and addresses of refused rows. No later row may take one of them from a contact that has it: it
+        may be why the row was refused, and the same file would be taken differently the next time."""
+
+    def is_spoken_for(self, entry: Entry) -> bool:
+        """Whether an earlier row meant this contact."""
+        return entry.id is None or entry.id > self._newest_id or entry.id in self._spoken_for
+
+    def note(self, entry: Entry) -> None:
+        """A row means this contact."""
+        if entry.id is not None:
+            self._spoken_for.add(entry.id)
+
+
+class RegistryRows:
+    """The part of the registry that a batch of rows may mean, kept true while its rows are taken over one by one.
+
+    Args:
+        entries: Every contact that has a code, number or e-mail address of the batch.
+        memory: Of the file.
+    """
+
+    def __init__(self, entries: Iterable[Entry], memory: FileMemory) -> None:
+        self._memory = memory
+        self._by_key: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        self.new: list[Entry] = []
+        self.changed: list[Entry] = []
+        for entry in entries:
+            self._index(entry)
+
+    def take_over(self, row: ContactRow) -> RowOutcome:
+        """Bring one row into the registry.
+
+        Raises:
+            RefusedRow: It contradicts the registry or an earlier row. Nothing of it was taken over.
+        """
+        try:
+            return self._take_over(row)
+        except RefusedRow:
+            self._memory.claimed.update(row.texts[key] for key in _KEYS if key in row.texts)
+            raise
+
+    def _take_over(self, row: ContactRow) -> RowOutcome:
+        entry = self._find(row)
+        if entry is None:
+            entry = Entry(None, dict(row.texts), row.is_enabled is not False, dict(row.fields))
+            self.new.append(entry)
+            self._index(entry)
+            return RowOutcome.NEW
+        texts, fields = entry.texts | row.texts, entry.fields | row.fields
+        enabled = entry.enabled if row.is_enabled is None else row.is_enabled
+        is_same = (texts, fields, enabled) == (entry.texts, entry.fields, entry.enabled)
+        if is_same:
+            self._memory.note(entry)
+            return RowOutcome.UNCHANGED
+        if self._memory.is_spoken_for(entry):
+            raise RefusedRow("an earlier row is about the same contact, and says otherwise")
+        self._refuse_freeing(entry, texts)
+        self._memory.note(entry)
+        self._unindex(entry)
+        entry.texts, entry.fields, entry.enabled = texts, fields, enabled
+        self._index(entry)
+        self.changed.append(entry)
+        return RowOutcome.UPDATED
+
+    def _find(self, row: ContactRow) -> Entry | None:
+        found = {key: self._by_key.get((key, row.texts.get(key, "")), []) for key in _KEYS}
+        key = next((key for key in _KEYS if found[key]), None)
+        if key is None:
+            return None
+        if len(found[key]) > 1:
+            raise RefusedRow(f"several contacts of the registry have this {_KEYS[key]}")
+        [entry] = found[key]
+        code, known_code = row.texts.get("external_code"), entry.texts.get("external_code")
+        if code and known_code and code != known_code:
+            raise RefusedRow(f"the contact with this {_KEYS[key]} has another external code")
+        for other in _ADDRESSES:
+            if found[other] and not any(one is entry for one in found[other]):
+                raise RefusedRow(f"another contact has this {_KEYS[other]}")
+        return entry
+
+    def _refuse_freeing(self, entry: Entry, texts: dict[str, Any]) -> None:
+        for key, name in _KEYS.items():
+            before = entry.texts.get(key)
+            if before and before != texts[key] and before in self._memory.claimed:
+                raise RefusedRow(f"an earlier row, which was refused, has the {name} that this row would replace")
+
+    def _index(self, entry: Entry) -> None:
+        for key in _KEYS:
+            if key in entry.texts:
+                self._by_key[key, entry.texts[key]].append(entry)
+
+    def _unindex(self, entry: Entry) -> None:
+        for key in _KEYS:
+            if key in entry.texts:
+                found = self._by_key[key, entry.texts[key]]
+                found[:] = [one for one in found if one is not entry]
