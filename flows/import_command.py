@@ -38,4 +38,4 @@ def main_import_contacts(arguments: Sequence[str] | None = None) -> int:
             console.print(escape(mask_text(sentence)), soft_wrap=True)
         return ExitCode.ATTENTION if done.outcomes[RowOutcome.REFUSED] else ExitCode.DONE
 
-    return exit_code_of(work, console, verbose=options.verbose, refused="Refused, nothing was imported.")
+    return exit_code_of(work, console, verbose=options.verbose, refused="Refused.")

@@ -54,8 +54,12 @@ def import_contacts(
         work = start_import(audience, channel, contacts.header)
         refused_file = refused_file_of(path)
         with replacing(refused_file) as refused:
-            for batch in contacts.batches():
-                import_rows(partial(_same, batch), work, refused)
+            try:
+                for batch in contacts.batches():
+                    import_rows(partial(_same, batch), work, refused)
+            except DatasetError as error:
+                rows = work.account.rows_read
+                raise DatasetError(f"{error} ({rows:,} rows before that are in the registry)") from error
             if not work.account.rows_read:
                 raise DatasetError(f"{path} has a header but no rows: there is nobody to import")
     account = work.account
