@@ -1,7 +1,7 @@
 # Needs Python 3.11+ and make; everything else goes into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test thorough explore fuzz coverage lint format lock bench chaos clean
+.PHONY: help demo serve test thorough explore fuzz coverage lint format lock bench chaos clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -23,6 +23,9 @@ help: ## Show this list
 
 demo: .venv/installed ## Send a sample campaign through each provider's sandbox on loopback, and show the account
 	@$(BIN)/python -m deployments.demo
+
+serve: .venv/installed ## Prefect's UI, a worker, the receiver and the sandbox on this machine, until Ctrl-C
+	@$(BIN)/python -m deployments.serve $(OPTIONS)
 
 test: .venv/installed lint ## Lint, type-check and run the tests
 	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal

@@ -5,6 +5,7 @@ limits and schedules, and alerts. A schedule that was switched off in the UI sta
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
 from deployments.alerts import WEBHOOK_BLOCK, AlertError, alert_url, wanted_automations, webhook_of
+from deployments.demo import sandbox_variables
 from deployments.manifest import HOME_VARIABLE, DeploymentEntry, Manifest, ManifestError, read_manifest
-from tasks.blocks import CredentialsBlock, credentials_block
+from tasks.blocks import BLOCK_DOCUMENT_NAME, CredentialsBlock, credentials_block, variable_name
 from tasks.providers.registry import PROVIDER_NAMES
 
 POOL_TYPE = ProcessWorker.type
@@ -62,12 +64,15 @@ class ProvisionError(Exception):
     """Prefect has something in the way, or cannot be reached."""
 
 
-def provision(client: SyncPrefectClient, manifest: Manifest | None = None) -> Iterator[Step]:
+def provision(
+    client: SyncPrefectClient, manifest: Manifest | None = None, sandbox_url: str | None = None
+) -> Iterator[Step]:
     """Make what is missing and change what differs, one thing after another.
 
     Args:
         client: Of the Prefect server.
         manifest: What to deploy; None: `deployments/prefect.yaml`.
+        sandbox_url: Whose credentials to save for each provider that has none.
 
     Yields:
         Each thing, once it is as it should be.
@@ -81,6 +86,8 @@ def provision(client: SyncPrefectClient, manifest: Manifest | None = None) -> It
     flows = {entry.name: entry.load_flow() for entry in manifest.deployments}
     for provider in PROVIDER_NAMES:
         yield _register(client, credentials_block(provider))
+        if sandbox_url is not None:
+            yield _save_sandbox_credentials(client, provider, sandbox_url)
     for pool in manifest.work_pools:
         yield _make_work_pool(client, pool)
     ids: dict[str, UUID] = {}
@@ -109,6 +116,29 @@ def _register(client: SyncPrefectClient, block: type[CredentialsBlock]) -> Step:
     block.register_type_and_schema()
     outcome = Outcome.MADE if before is None else Outcome.THERE if before == known() else Outcome.CHANGED
     return Step(outcome, f"block type {block.get_block_type_slug()}")
+
+
+def _save_sandbox_credentials(client: SyncPrefectClient, provider: str, sandbox_url: str) -> Step:
+    block = credentials_block(provider)
+    slug = block.get_block_type_slug()
+    thing = f"block {slug}/{BLOCK_DOCUMENT_NAME}"
+    variables = {name: variable_name(provider, name) for name in block.model_fields}
+    if any(map(os.environ.get, variables.values())):
+        return Step(Outcome.LEFT_OUT, thing, "the environment has credentials")
+    of_sandbox = sandbox_variables(sandbox_url)
+    wanted = {name: of_sandbox[variable] for name, variable in variables.items() if variable in of_sandbox}
+    try:
+        there = client.read_block_document_by_name(BLOCK_DOCUMENT_NAME, slug, include_secrets=True)
+    except ObjectNotFound:
+        block(**wanted).save(BLOCK_DOCUMENT_NAME)
+        return Step(Outcome.MADE, thing, "of the sandbox")
+    differing = [name for name, value in wanted.items() if there.data.get(name) != value]
+    if not differing:
+        return Step(Outcome.THERE, thing, "of the sandbox")
+    if differing != ["base_url"]:
+        return Step(Outcome.THERE, thing, "your own")
+    client.update_block_document(there.id, BlockDocumentUpdate(data=there.data | {"base_url": wanted["base_url"]}))
+    return Step(Outcome.CHANGED, thing, "of the sandbox, which listens elsewhere now")
 
 
 def _make_work_pool(client: SyncPrefectClient, name: str) -> Step:
@@ -223,7 +253,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 when everything is there, 2 when Prefect cannot be reached or something was refused.
     """
-    argparse.ArgumentParser(prog="python -m deployments.provision", description=__doc__).parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m deployments.provision", description=__doc__)
+    parser.add_argument(
+        "--sandbox", metavar="URL", help="save credentials of this sandbox for each provider that has none"
+    )
+    options = parser.parse_args(arguments)
     if not PREFECT_API_URL.value():
         sys.stderr.write(
             "provision: set PREFECT_API_URL to the Prefect server, for example http://127.0.0.1:4200/api\n"
@@ -231,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         with get_client(sync_client=True) as client:
-            for step in provision(client):
+            for step in provision(client, sandbox_url=options.sandbox):
                 sys.stdout.write(f"{step}\n")
         sys.stdout.write(
             f"workers: {HOME_VARIABLE}=FOLDER prefect worker start --pool {read_manifest().work_pools[0]}\n"

@@ -1,0 +1,212 @@
+"""All of Rollcall on one machine: it starts, sends, stops without a trace, and goes on with the same data."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from deployments.demo import calm_life, sandbox_variables
+from deployments.processes import descendants
+from deployments.serve import ServeError, callback_secret, free_port, locked, variables_of
+from tasks.store.session import Ledger
+from tests.flows.conftest import AREA_CODES
+
+ROOT = Path(__file__).parents[2]
+STARTING_SECONDS = 240
+PEOPLE = 40
+
+
+class Served:
+    """`python -m deployments.serve` as a process, and what it said."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.printed = directory.parent / "printed"
+        with self.printed.open("wb") as printed:
+            any_port = [word for option in ("", "receiver-", "sandbox-") for word in (f"--{option}port", "0")]
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "deployments.serve", "--directory", str(directory), *any_port],
+                cwd=ROOT,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def wait_for(self, condition, why):
+        give_up_at = time.monotonic() + STARTING_SECONDS
+        while time.monotonic() < give_up_at:
+            if found := condition():
+                return found
+            assert self.process.poll() is None, self.printed.read_text()
+            time.sleep(0.2)
+        raise AssertionError(f"{why}\n{self.printed.read_text()}")
+
+    def url(self, name: str) -> str:
+        def said():
+            lines = self.printed.read_text().splitlines()
+            return next((line.split()[len(name.split())] for line in lines if line.startswith(f"{name} ")), None)
+
+        return self.wait_for(said, f"it did not say where the {name} is")
+
+    def stop(self, number: signal.Signals) -> int:
+        family = [self.process.pid, *descendants(self.process.pid)]
+        self.process.send_signal(number)
+        code = self.process.wait(120)
+        assert len(family) > 4
+        assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+        return code
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    for name in ("ROLLCALL_DATABASE_URL", "ROLLCALL_REPORT_DIRECTORY", *sandbox_variables("")):
+        monkeypatch.delenv(name, raising=False)
+    started = []
+
+    def starting() -> Served:
+        started.append(Served(tmp_path / "kept"))
+        return started[-1]
+
+    yield starting
+    for served in started:
+        if served.process.poll() is None:
+            served.process.terminate()
+            served.process.wait(120)
+
+
+def send(api: str, contacts: Path, **parameters):
+    """Start the deployment send-campaign; returns the id of its run."""
+    deployment = httpx.get(f"{api}/deployments/name/send-campaign/send-campaign").raise_for_status().json()
+    campaign = {
+        "name": "served",
+        "channel": "sms",
+        "provider": "bird",
+        "purpose": "transactional",
+        "text": "Hello {{ first_name }}",
+        "audience": {"path": str(contacts)},
+    }
+    run = httpx.post(
+        f"{api}/deployments/{deployment['id']}/create_flow_run",
+        json={"parameters": {"campaign": campaign, **parameters}, "state": {"type": "SCHEDULED"}},
+    )
+    return run.raise_for_status().json()["id"]
+
+
+def people(path: Path, count: int) -> Path:
+    rows = [f"Person{n},+1{AREA_CODES[n // 100]}55501{n % 100:02d}" for n in range(count)]
+    path.write_text("\n".join(["First name,Mobile", *rows]), encoding="utf-8")
+    return path
+
+
+def runs_of(api: str, deployment: str):
+    body = {"flows": {"name": {"any_": [deployment]}}}
+    return httpx.post(f"{api}/flow_runs/filter", json=body).raise_for_status().json()
+
+
+@pytest.mark.long
+def test_a_campaign_is_sent_from_the_deployment_by_several_runs_and_nothing_is_left_running(serve, tmp_path):
+    served = serve()
+    api = served.url("Prefect UI") + "/api"
+    sandbox = served.url("Sandbox")
+    # Slow enough for the helpers, which are runs of their own, to come in time.
+    httpx.patch(f"{sandbox}/settings", json={"bird": {"faults": {"latency_seconds": 3}}}).raise_for_status()
+    run = send(api, people(tmp_path / "contacts.csv", PEOPLE), workers=2, chunk_size=2)
+
+    def ended():
+        state = httpx.get(f"{api}/flow_runs/{run}").raise_for_status().json()["state"]
+        return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
+
+    assert served.wait_for(ended, "the run did not end")["name"] in {"Completed", "PartlySent"}
+    (helper,) = runs_of(api, "hand-over-chunks")
+    assert helper["deployment_id"]
+    truth = httpx.get(f"{sandbox}/truth").raise_for_status().json()["bird"]["recipients"]
+    with Ledger(f"sqlite:///{served.directory / 'rollcall.db'}") as ledger, ledger.reading() as connection:
+        told = connection.execute(text("SELECT address FROM message WHERE status <> 'planned'")).scalars().all()
+    assert sorted(told) == sorted(one["address"] for one in truth)
+    assert len(told) == PEOPLE
+
+    def helper_ended():
+        return runs_of(api, "hand-over-chunks")[0]["state"]["type"] == "COMPLETED"
+
+    served.wait_for(helper_ended, "who helped did not end")
+    assert count_tasks(api, helper["id"]) > 0
+    assert served.stop(signal.SIGINT) == 0
+
+
+def count_tasks(api: str, flow_run: str):
+    body = {"flow_runs": {"id": {"any_": [flow_run]}}}
+    return httpx.post(f"{api}/task_runs/count", json=body).raise_for_status().json()
+
+
+@pytest.mark.long
+def test_stopped_in_the_middle_of_a_campaign_it_goes_on_at_the_second_start(serve, tmp_path):
+    contacts = people(tmp_path / "contacts.csv", PEOPLE)
+    first = serve()
+    sandbox = first.url("Sandbox")
+    httpx.patch(f"{sandbox}/settings", json={"bird": {"faults": {"latency_seconds": 2}}}).raise_for_status()
+    send(first.url("Prefect UI") + "/api", contacts, chunk_size=2)
+
+    def received():
+        return httpx.get(f"{sandbox}/truth").raise_for_status().json()["bird"]["recipients"]
+
+    first.wait_for(received, "nothing was sent")
+    assert first.stop(signal.SIGTERM) == 0
+    second = serve()
+    api = second.url("Prefect UI") + "/api"
+    assert not [line for line in second.printed.read_text().splitlines() if line.startswith("made")]
+    run = send(api, contacts, chunk_size=2)
+
+    def ended():
+        state = httpx.get(f"{api}/flow_runs/{run}").raise_for_status().json()["state"]
+        return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
+
+    assert second.wait_for(ended, "the run did not end")["name"] in {"Completed", "PartlySent"}
+    with Ledger(f"sqlite:///{second.directory / 'rollcall.db'}") as ledger, ledger.reading() as connection:
+        counted = dict(connection.execute(text("SELECT status, count(*) FROM message GROUP BY status")).all())
+    assert counted.get("planned", 0) == 0
+    assert sum(counted.values()) == PEOPLE
+    assert second.stop(signal.SIGTERM) == 0
+
+
+def test_a_port_that_is_taken_is_named_with_the_remedy():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServeError, match=rf"port {port} .* --sandbox-port N"):
+            free_port(port, "--sandbox-port")
+    assert free_port(0, "--port") > 0
+
+
+def test_the_same_data_is_served_once(tmp_path):
+    with locked(tmp_path), pytest.raises(ServeError, match="it runs already"), locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass
+
+
+def test_the_secret_is_made_once_and_kept_from_others(tmp_path, monkeypatch):
+    monkeypatch.delenv("ROLLCALL_CALLBACK_SECRET", raising=False)
+    made = callback_secret(tmp_path)
+    assert callback_secret(tmp_path) == made
+    assert (tmp_path / "callback-secret").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("ROLLCALL_CALLBACK_SECRET", "given-by-the-operator")
+    assert callback_secret(tmp_path) == "given-by-the-operator"
+
+
+def test_what_the_user_set_for_rollcall_holds_and_his_own_prefect_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROLLCALL_DATABASE_URL", "postgresql://somewhere/ledger")
+    monkeypatch.setenv("PREFECT_API_KEY", "of-somebody-else")
+    variables = variables_of(tmp_path, "http://127.0.0.1:4210")
+    assert variables["ROLLCALL_DATABASE_URL"] == "postgresql://somewhere/ledger"
+    assert "PREFECT_API_KEY" not in variables
+    assert variables["PREFECT_API_URL"] == "http://127.0.0.1:4210/api"
+
+
+def test_nothing_goes_wrong_in_a_calm_life():
+    assert not [switch for switches in calm_life().values() for switch in switches if "fault" in switch]
