@@ -132,7 +132,7 @@ def _save_sandbox_credentials(client: SyncPrefectClient, provider: str, sandbox_
     except ObjectNotFound:
         block(**wanted).save(BLOCK_DOCUMENT_NAME)
         return Step(Outcome.MADE, thing, "of the sandbox")
-    differing = [name for name, value in wanted.items() if there.data.get(name) != value]
+    differing = [name for name, value in wanted.items() if str(there.data.get(name)) != value]
     if not differing:
         return Step(Outcome.THERE, thing, "of the sandbox")
     if differing != ["base_url"]:

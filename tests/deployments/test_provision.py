@@ -3,9 +3,13 @@
 import pytest
 from prefect import get_client
 from prefect.client.schemas.actions import DeploymentUpdate
+from pydantic import SecretStr
 
+from deployments.demo import sandbox_variables
 from deployments.manifest import read_manifest
 from deployments.provision import Outcome, main, provision
+from tasks.blocks import credentials_block, load_credentials
+from tasks.providers.registry import PROVIDER_NAMES
 
 AUTOMATIONS = ["rollcall: a campaign needs a look", "rollcall: a job failed", "rollcall: a run went silent"]
 SEND = "send-campaign/send-campaign"
@@ -89,3 +93,35 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch, capsys):
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert main([]) == 2
     assert "http://127.0.0.1:9/api does not answer" in capsys.readouterr().err
+
+
+def test_credentials_of_the_sandbox_stand_in_and_follow_it_to_another_port(
+    client, monkeypatch
+):
+    for variable in sandbox_variables(""):
+        monkeypatch.delenv(variable, raising=False)
+
+    def of_blocks(port):
+        steps = provision(client, sandbox_url=f"http://127.0.0.1:{port}")
+        return {step.outcome for step in steps if step.thing.startswith("block rollcall-")}
+
+    assert of_blocks(8765) == {Outcome.MADE}
+    assert of_blocks(8765) == {Outcome.THERE}
+    assert of_blocks(8766) == {Outcome.CHANGED}
+    for provider in PROVIDER_NAMES:
+        assert "127.0.0.1:8766" in str(load_credentials(provider).base_url)
+
+
+def test_credentials_that_somebody_gave_are_left_alone(client, monkeypatch):
+    for variable in sandbox_variables(""):
+        monkeypatch.delenv(variable, raising=False)
+    provider, *_ = PROVIDER_NAMES
+    list(provision(client, sandbox_url="http://127.0.0.1:8766"))
+    block = credentials_block(provider).load("rollcall")
+    secret = next(name for name, value in block if isinstance(value, SecretStr))
+    setattr(block, secret, SecretStr("11111111-1111-4111-8111-111111111111"))
+    block.save("rollcall", overwrite=True)
+    list(provision(client, sandbox_url="http://127.0.0.1:8767"))
+    kept = credentials_block(provider).load("rollcall").as_mapping()
+    assert kept[secret] == "11111111-1111-4111-8111-111111111111"
+    assert "127.0.0.1:8766" in str(kept["base_url"])
