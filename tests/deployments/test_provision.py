@@ -95,9 +95,7 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch, capsys):
     assert "http://127.0.0.1:9/api does not answer" in capsys.readouterr().err
 
 
-def test_credentials_of_the_sandbox_stand_in_and_follow_it_to_another_port(
-    client, monkeypatch
-):
+def test_credentials_of_the_sandbox_stand_in_and_follow_it_to_another_port(client, monkeypatch):
     for variable in sandbox_variables(""):
         monkeypatch.delenv(variable, raising=False)
 
