@@ -208,15 +208,23 @@ def _claim(connection: Connection, message_ids: Sequence[int], request_id: int |
     return set(connection.execute(claim_statement(connection.dialect.name), parameters).scalars())
 
 
+_OPEN_REQUEST = (
+    insert(_REQUEST)
+    .values(provider=select(_CHUNK.c.provider).where(_CHUNK.c.id == bindparam("of_chunk")).scalar_subquery())
+    .returning(_REQUEST.c.id)
+)
+
+
 def _open_request(
     connection: Connection, run_id: int, chunk_id: int, request: RequestToOpen, now: datetime
 ) -> int:
     return int(
         connection.execute(
-            insert(_REQUEST).returning(_REQUEST.c.id),
+            _OPEN_REQUEST,
             {
                 "run_id": run_id,
                 "chunk_id": chunk_id,
+                "of_chunk": chunk_id,
                 "reference": request.reference,
                 "state": RequestState.OPEN,
                 "size": len(request.message_ids),

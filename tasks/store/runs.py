@@ -174,7 +174,7 @@ def create_run(
     chunk_ids = [
         connection.execute(
             insert(_CHUNK)
-            .values(run_id=run_id, state=ChunkState.PLANNED, size=size, handled=0, attempts=0)
+            .values(run_id=run_id, state=ChunkState.PLANNED, size=size, provider=provider, handled=0, attempts=0)
             .returning(_CHUNK.c.id)
         ).scalar_one()
         for size in chunk_sizes

@@ -128,6 +128,10 @@ class Chunk(SQLModel, table=True):
     run_id: int = Field(foreign_key="campaign_run.id", index=True)
     state: ChunkState = Field(sa_type=Word(ChunkState))
     size: int
+    provider: str = Field(max_length=50, description="Whom its messages are handed over to now.")
+    fallbacks: str | None = Field(
+        default=None, description="Who comes next when that one is down: names with commas between."
+    )
     handled: int = Field(default=0, description="Messages with a recorded outcome: what the progress bar shows.")
     claimed_by: str | None = Field(default=None, max_length=200, description="host:pid:nonce of its sender.")
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -151,6 +155,7 @@ class ProviderRequest(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(_BigId, primary_key=True))
     run_id: int = Field(foreign_key="campaign_run.id", index=True)
     chunk_id: int = Field(foreign_key="chunk.id", index=True)
+    provider: str = Field(max_length=50)
     reference: str = Field(unique=True, max_length=30)
     state: RequestState = Field(sa_type=Word(RequestState))
     size: int
@@ -165,6 +170,27 @@ class ProviderRequest(SQLModel, table=True):
     started_at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = None
+
+
+class SendingWindow(SQLModel, table=True):
+    """When messages of a run may be handed over that go to one country and one set of time zones.
+
+    One row for many messages: the window moves from day to day, and they need not be written for that.
+    """
+
+    __tablename__ = "sending_window"
+    __table_args__ = (UniqueConstraint("run_id", "country", "zones", name="uq_sending_window_place"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int = Field(foreign_key="campaign_run.id")
+    country: str = Field(max_length=2, description="ISO 3166-1 alpha-2; empty where it is not known.")
+    zones: str = Field(
+        sa_column=Column(Text, nullable=False),
+        description="IANA names in order, commas between: every zone that the recipient may be in.",
+    )
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime, description="NULL: held, never due.")
+    not_after: datetime | None = Field(default=None, sa_type=UtcDateTime, description="That instant is too late.")
+    held_because: str | None = Field(default=None, description="Why there is no window, for people.")
 
 
 class Message(SQLModel, table=True):
@@ -209,7 +235,12 @@ class Message(SQLModel, table=True):
         default=None, description="The provider's last word that no table explains; it changed nothing."
     )
     request_id: int | None = Field(default=None, sa_column=Column(_BigId, ForeignKey("provider_request.id")))
-    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    not_before: datetime | None = Field(
+        default=None, sa_type=UtcDateTime, description="Not due before that, whatever its window says."
+    )
+    window_id: int | None = Field(
+        default=None, foreign_key="sending_window.id", description="When it may be handed over; NULL: at any time."
+    )
     attempts: int = 0
     variables: str | None = Field(
         default=None, sa_column=Column(Text), description="JSON object: the row's values that the content uses."

@@ -85,6 +85,7 @@ def lost(postgresql_ledger, plan_on_postgresql):
                     .values(
                         run_id=run.id,
                         chunk_id=chunks[number // 3],
+                        provider=run.provider,
                         reference=f"{run.token}-r{number}",
                         state=RequestState.UNKNOWN,
                         size=10,

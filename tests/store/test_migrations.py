@@ -42,6 +42,7 @@ TABLES = {
     "suppression",
     "provider_event",
     "reply",
+    "sending_window",
     "provider_request",
     "sync_point",
     "erasure",
