@@ -6,9 +6,10 @@ from typing import Any, cast
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import JSON, Connection, Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
+from tasks.store.driver_values import driver_values
 from tasks.store.error_texts import without_values
 
 
@@ -42,8 +43,8 @@ def insert_columns(
     if missing := [column.name for column in table.c if column.default is not None and column.name not in names]:
         raise ValueError(f"{table.name} needs {', '.join(missing)}")
     rows = zip(
-        *(_converted(connection, table, name, values) for name, values in columns.items()),
-        *(repeat(_converted(connection, table, name, [value])[0]) for name, value in constants.items()),
+        *(driver_values(connection, table, name, values) for name, values in columns.items()),
+        *(repeat(driver_values(connection, table, name, [value])[0]) for name, value in constants.items()),
         strict=False,  # a constant never ends
     )
     if connection.dialect.name == "postgresql":
@@ -69,17 +70,6 @@ def _copy(connection: Connection, table: Table, names: Sequence[str], rows: Iter
                 copy.write_row(row)
     except psycopg.Error as error:
         raise _as_sqlalchemy_raises_it(connection, f"COPY {table.name} FROM STDIN", error) from error
-
-
-def _converted(connection: Connection, table: Table, name: str, values: Sequence[Any]) -> Sequence[Any]:
-    """What an INSERT would do to the values of this column, but to JSON that is written already."""
-    kind = table.c[name].type
-    convert = (
-        None
-        if isinstance(kind, JSON)
-        else kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    )
-    return values if convert is None else list(map(convert, values))
 
 
 def _as_sqlalchemy_raises_it(connection: Connection, statement: str, error: psycopg.Error) -> DBAPIError:

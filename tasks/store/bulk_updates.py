@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Connection, Table, cast, column, func, update
 
+from tasks.store.driver_values import driver_values
+
 
 def update_columns(
     connection: Connection, table: Table, ids: Sequence[int], columns: Mapping[str, Sequence[Any]]
@@ -36,13 +38,5 @@ def update_columns(
     quote = connection.dialect.identifier_preparer.quote
     assignments = ", ".join(f"{quote(name)} = ?" for name in columns)
     statement = f"UPDATE {quote(table.name)} SET {assignments} WHERE id = ?"  # noqa: S608  # names of ours
-    converted = (_converted(connection, table, name, values) for name, values in columns.items())
+    converted = (driver_values(connection, table, name, values) for name, values in columns.items())
     connection.exec_driver_sql(statement, list(zip(*converted, ids, strict=True)))
-
-
-def _converted(connection: Connection, table: Table, name: str, values: Sequence[Any]) -> Sequence[Any]:
-    convert = table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    if convert is None:
-        return values
-    converted = {value: convert(value) for value in set(values)}  # most columns repeat a few values
-    return [converted[value] for value in values]
