@@ -16,6 +16,7 @@ SEND_CAMPAIGN = "send-campaign"
 FLOW_RUN_ENDS = (
     "Completed",
     "PartlySent",
+    "PartlyImported",
     "SentElsewhere",
     "Incomplete",
     "Stopped",
@@ -73,8 +74,8 @@ def wanted_automations(deployments: Mapping[str, UUID], webhook: UUID) -> list[A
         ),
         _automation(
             "rollcall: a job failed",
-            "A job that reconciles, learns opt-outs or removes old data did not do its work.",
-            _reacting(jobs, "Incomplete", "Failed", "Crashed"),
+            "A job that reconciles, learns opt-outs, imports contacts or removes old data did not do all its work.",
+            _reacting(jobs, "Incomplete", "PartlyImported", "Failed", "Crashed"),
             _say("flow_run.state.name", webhook),
         ),
         _automation(

@@ -21,11 +21,11 @@ from prefect.client.schemas.objects import ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
-from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
 from deployments.alerts import WEBHOOK_BLOCK, AlertError, alert_url, wanted_automations, webhook_of
 from deployments.demo import sandbox_variables
+from deployments.forms import form_of
 from deployments.manifest import HOME_VARIABLE, DeploymentEntry, Manifest, ManifestError, read_manifest
 from tasks.blocks import BLOCK_DOCUMENT_NAME, CredentialsBlock, credentials_block, variable_name
 from tasks.providers.registry import PROVIDER_NAMES
@@ -92,7 +92,7 @@ def provision(
         yield _make_work_pool(client, pool)
     ids: dict[str, UUID] = {}
     for entry in manifest.deployments:
-        wanted = _wanted(entry, manifest) | {"parameter_openapi_schema": _schema_of(flows[entry.name])}
+        wanted = _wanted(entry, manifest) | {"parameter_openapi_schema": form_of(flows[entry.name])}
         step, ids[entry.name] = _deploy(client, entry, flows[entry.name].name, wanted)
         yield step
     if alerts_to is None:
@@ -154,11 +154,6 @@ def _make_work_pool(client: SyncPrefectClient, name: str) -> Step:
             f"the {thing} is of type {there.type}, not {POOL_TYPE}: rename or delete it in Prefect"
         )
     return Step(Outcome.THERE, thing)
-
-
-def _schema_of(flow: Any) -> dict[str, Any]:
-    schema: dict[str, Any] = parameter_schema(flow).model_dump_for_openapi()
-    return schema
 
 
 def _wanted(entry: DeploymentEntry, manifest: Manifest) -> dict[str, Any]:

@@ -15,13 +15,16 @@ from pydantic import (
     AwareDatetime,
     BeforeValidator,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     SecretStr,
     ValidationError,
     create_model,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
+from flows.form_groups import grouped, ungrouped
 from tasks.concealment import conceal_text
 from tasks.contacts.addresses import tidy_address
 from tasks.contacts.audience import Audience
@@ -72,6 +75,7 @@ class Schedule(StrictModel):
         default=timedelta(hours=2),
         title="Most lateness",
         description="If `send_at` has passed by more than this, nothing is sent. For example 30m, 2h, 1d.",
+        json_schema_extra={"default": "2h"},  # as the form shows it; pydantic would write PT2H
     )
 
 
@@ -107,7 +111,8 @@ class Campaign(StrictModel):
     )
     channel: Channel
     provider: Annotated[str, AfterValidator(_known_provider)] = Field(
-        json_schema_extra={"enum": list(PROVIDER_NAMES)}
+        description="Through whom it is sent. Its credentials are under Blocks, or in variables of the worker.",
+        json_schema_extra={"enum": list(PROVIDER_NAMES)},
     )
     purpose: Purpose = Field(
         description="marketing needs consent and a way out; transactional is what the recipient asked for."
@@ -146,6 +151,22 @@ class Campaign(StrictModel):
         default=False, title="Test mode", description="Use the provider's own simulation: nobody gets a message."
     )
     options: OptionsByProvider = Field(default_factory=OptionsByProvider)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_from_groups(cls, data: Any) -> Any:
+        return ungrouped(data) if isinstance(data, dict) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        of_campaign = handler.resolve_ref_schema(schema)
+        in_groups = grouped(of_campaign)
+        of_campaign.clear()
+        of_campaign.update(in_groups)
+        return schema
 
     @model_validator(mode="after")
     def _content_and_options_fit(self) -> Self:

@@ -1,10 +1,11 @@
 """Who a campaign is for: the `audience:` part of a campaign file."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from tasks.contacts.column_names import Meaning
 from tasks.contacts.countries import is_country, nearest_country
 from tasks.contacts.file_references import FileReference
 from tasks.messaging.strict_model import StrictModel
@@ -16,6 +17,22 @@ def _check_country(code: str) -> str:
         hint = f"; did you mean {near}?" if near else ", for example FR, US or ZA"
         raise ValueError(f"`{code}` is not an ISO 3166-1 alpha-2 country code{hint}")
     return code
+
+
+def _none_as_no_columns(columns: Any) -> Any:
+    return {} if columns is None else columns
+
+
+def _as_boxes(schema: dict[str, Any]) -> None:
+    """In a form: folded, with a box for each meaning. An object of unnamed properties would be a box for JSON."""
+    named = {
+        "type": "object",
+        "title": "Columns",
+        "properties": {str(meaning): {"type": "string", "title": meaning.in_words} for meaning in Meaning},
+        "additionalProperties": schema.pop("additionalProperties"),
+    }
+    del schema["type"]
+    schema |= {"anyOf": [named, {"type": "null"}], "default": None}
 
 
 class UnknownContacts(StrEnum):
@@ -41,9 +58,10 @@ class Audience(StrictModel):
         title="Default country",
         description="ISO 3166-1 alpha-2, for example FR: for phone numbers without a country code. Never guessed.",
     )
-    columns: dict[str, str] = Field(
+    columns: Annotated[dict[str, str], BeforeValidator(_none_as_no_columns)] = Field(
         default_factory=dict,
         title="Columns",
+        json_schema_extra=_as_boxes,
         description="Only where a header is not recognised: what it means, and the header, as in phone: Cell no.",
     )
     unknown_contacts: UnknownContacts = Field(

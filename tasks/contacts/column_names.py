@@ -44,6 +44,11 @@ class Meaning(StrEnum):
     ATTRIBUTES = "attributes"
     """A JSON object with more fields (listmonk)."""
 
+    @property
+    def in_words(self) -> str:
+        """For a person: `First name`."""
+        return self.value.replace("_", " ").capitalize()
+
 
 @dataclass(frozen=True, slots=True)
 class KnownName:

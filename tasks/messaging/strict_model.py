@@ -4,7 +4,10 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from tasks.messaging.form_schema import without_null_choices
 
 
 class StrictModel(BaseModel):
@@ -23,6 +26,15 @@ class StrictModel(BaseModel):
         if isinstance(data, dict) and (unknown := [str(key) for key in data if key not in cls.model_fields]):
             raise ValueError("; ".join(_explain_unknown(key, list(cls.model_fields)) for key in unknown))
         return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler(core_schema)
+        of_model = handler.resolve_ref_schema(schema)
+        of_model.update(without_null_choices(of_model))
+        return schema
 
 
 def _explain_unknown(key: str, known: list[str]) -> str:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import validate
 
-from flows.parameters import CampaignError, parse_campaign
+from flows.form_groups import FORM_GROUPS
+from flows.parameters import Campaign, CampaignError, parse_campaign
 from flows.send_campaign import send_campaign
 from tasks.messaging.durations import format_duration, parse_duration
 from tasks.messaging.statuses import Channel
@@ -91,10 +93,62 @@ def test_prefect_can_draw_the_form_and_offers_the_providers():
     form = schema.definitions["Campaign"]["properties"]
     assert form["provider"]["enum"] == list(PROVIDER_NAMES)
     assert form["name"]["description"]
-    assert form["frequency_cap"]["title"] == "Frequency cap"
+    assert form["message"]["properties"]["text"]["type"] == "string"
+    assert form["limits"]["properties"]["frequency_cap"]["title"] == "Frequency cap"
     cap = schema.definitions["FrequencyCap"]["properties"]
     assert (cap["messages"]["minimum"], cap["days"]["minimum"], cap["days"]["maximum"]) == (1, 1, 366)
     assert set(schema.properties) == {"campaign", "dry_run", "approve", "chunk_size", "workers", "limit", "only"}
+
+
+def boxes(schema, definitions):
+    """Every property that a form shows, by its path."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    for name, of_property in schema.get("properties", {}).items():
+        yield name, of_property
+        yield from ((f"{name}.{inner}", box) for inner, box in boxes(of_property, definitions))
+
+
+def test_the_form_has_every_key_once_each_described_and_no_box_for_raw_json():
+    schema = parameter_schema(send_campaign)
+    shown = dict(boxes(schema.definitions["Campaign"], schema.definitions))
+    leaves = [path.rpartition(".")[2] for path in shown if not path.startswith("audience.")]
+    assert sorted(set(Campaign.model_fields) & set(leaves)) == sorted(Campaign.model_fields)
+    assert [key for key in Campaign.model_fields if leaves.count(key) > 1] == []
+    assert {group.key for group in FORM_GROUPS} & set(Campaign.model_fields) == set()
+    for path, box in shown.items():
+        described = box | schema.definitions.get(box.get("$ref", "").rpartition("/")[2], {})
+        assert described.get("description"), path
+        assert not (box.get("type") == "object" and "properties" not in box), f"{path} is a box for JSON"
+
+
+def test_a_campaign_out_of_the_form_is_the_campaign_of_the_file():
+    flat = GOOD | {"sender": "Shop", "validity": "4h", "frequency_cap": {"messages": 1, "days": 2}}
+    in_groups = {key: value for key, value in flat.items() if key not in {"text", "sender", "validity"}}
+    in_groups |= {"message": {"text": flat["text"], "sender": "Shop"}, "delivery": {"validity": "4h"}}
+    in_groups["limits"] = {"frequency_cap": in_groups.pop("frequency_cap")}
+    in_groups["audience"] = {**GOOD["audience"], "columns": None}
+    in_groups["providers"] = {"options": dict.fromkeys(PROVIDER_NAMES)}
+    assert parse_campaign(in_groups) == parse_campaign(flat)
+    assert parse_campaign(in_groups).as_document() == parse_campaign(flat).as_document()
+
+
+@pytest.mark.parametrize("document", [GOOD, {key: GOOD[key] for key in GOOD if key != "text"} | {"message": {}}])
+def test_prefects_server_takes_a_campaign_flat_and_in_groups(document):
+    schema = parameter_schema(send_campaign).model_dump()
+    validate({"campaign": document}, schema, raise_on_error=True, ignore_required=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"message": {"text": "Hi"}}, "text: is given twice, once in `message`; remove one"),
+        ({"message": {"txt": "Hi"}}, "message.txt: message has only text, sender"),
+        ({"message": "Hi"}, "message: has keys of its own: text, sender"),
+    ],
+)
+def test_a_mistake_in_a_group_is_said(changes, said):
+    assert any(said in problem for problem in problems(**changes))
 
 
 @given(st.integers(0, 10**6), st.sampled_from("smhd"))
