@@ -14,6 +14,7 @@ PURE = ("tasks/contacts", "tasks/messaging")
 NOT_FLOWS = (
     "flows/arguments.py",
     "flows/control_command.py",
+    "flows/form_groups.py",
     "flows/import_command.py",
     "flows/named_runs.py",
     "flows/confirmation.py",

@@ -38,6 +38,7 @@ def test_a_campaign_waits_its_turn_and_a_job_that_looks_at_everything_does_not()
     assert {name for name, strategy in strategies.items() if strategy == "ENQUEUE"} == {
         "send-campaign",
         "hand-over-chunks",
+        "import-contacts",
     }
     assert all(ENTRIES[name].schedules for name, strategy in strategies.items() if strategy == "CANCEL_NEW")
 
