@@ -22,8 +22,9 @@ from tasks.flow_run_watch import watching_flow_run
 from tasks.messaging.statuses import MessageStatus
 from tasks.ownership import owned_run
 from tasks.plan import Plan, plan_run, usual_chunk_size
+from tasks.plan_report import publish_plan
 from tasks.prepare import check_audience, prepare_audience, refresh_suppressions
-from tasks.report import count_run, publish_plan, publish_report
+from tasks.report import count_run, publish_report
 from tasks.resume import find_run_to_resume
 from tasks.run_control import control_of
 from tasks.stopping import stopping_on_sigterm

@@ -31,8 +31,9 @@ from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.templates import TemplateError
 from tasks.operator_commands import settle_commands
 from tasks.plan import Plan
+from tasks.plan_report import describe_content, describe_size, say_if_planned
 from tasks.providers.errors import ConfigurationError
-from tasks.report import STATUS_MEANINGS, count_run, describe_content, say_if_planned, say_what_was_done
+from tasks.report import STATUS_MEANINGS, count_run, say_what_was_done
 from tasks.resume import CampaignChanged
 from tasks.run_control import control_of
 from tasks.stopping import allow_sending, request_stop
@@ -245,9 +246,8 @@ def show_plan(plan: Plan, console: Console) -> None:
     if not prepared.messages:
         console.print("[bold red]Nobody would get this.[/] The reasons are in the table above.")
         return
-    encodings = ", ".join(f"{count:,} in {encoding}" for encoding, count in prepared.encodings.most_common())
-    parts = f"{prepared.parts:,} SMS parts ({encodings}) in " if prepared.parts else ""
-    console.print(f"{parts}{plan.requests:,} requests")
+    for sentence in describe_size(plan):
+        console.print(sentence, soft_wrap=True)
     for text in prepared.sample_texts:
         console.print(f"  [cyan]{escape(mask_text(text))}[/]", soft_wrap=True)
     for advice in prepared.advice:

@@ -11,7 +11,8 @@ from tasks.providers.reader import ProviderReader
 from tasks.store.rate_limits import reserve_turns
 from tasks.store.session import Ledger
 
-_SHARE = 0.96
+USED_SHARE = 0.96
+"""Of a documented limit, what is used; see below."""
 _TOLERANCE = 0.03
 """Of a limit of N requests in P seconds, turns are spaced P / 0.96 N apart, and one that comes up to 0.03 P late
 is still used. So any P seconds hold at most floor(1.03 * 0.96 N) + 1 requests, which is never more than N, and who
@@ -39,7 +40,7 @@ class LedgerPace:
     def __init__(self, ledger: Ledger, name: str, *, requests: float, per_seconds: float) -> None:
         self._ledger = ledger
         self._name = name
-        self._interval_seconds = per_seconds / (requests * _SHARE)
+        self._interval_seconds = per_seconds / (requests * USED_SHARE)
         self._tolerance_seconds = per_seconds * _TOLERANCE
         self._least_sleep_seconds = self._tolerance_seconds * _SLEPT_THROUGH
         self._turns_at_once = max(1, int(_RESERVED_AHEAD / self._interval_seconds))

@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.concealment import concealed_errors
 from tasks.contacts.chunks import assign_chunks
 from tasks.datasets.spool import Spool
+from tasks.estimate import Estimate
 from tasks.identity import RunIdentity
 from tasks.messaging.content import Content
 from tasks.prepare import PreparedAudience
@@ -46,7 +47,8 @@ class Plan:
     Attributes:
         key: The run's key.
         requests: How many requests it would take.
-        warnings: What the provider would do otherwise than one might expect.
+        estimate: How long handing over would take.
+        warnings: What the provider would do otherwise than one might expect, and what the text should have.
         planned_at: When this campaign was planned for real; None when it was not.
     """
 
@@ -55,6 +57,7 @@ class Plan:
     content: Content
     prepared: PreparedAudience
     requests: int
+    estimate: Estimate
     planned_at: datetime | None = None
     warnings: Sequence[str] = ()
 

@@ -1,4 +1,4 @@
-"""What people see of a plan and of a run: artifacts in the Prefect UI, a page, and files to correct.
+"""What people see of a run: artifacts in the Prefect UI, a page, and files to correct.
 
 No full address in an artifact or on a page; the CSV files are for the operator, and have them.
 """
@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,19 +20,13 @@ from tasks import charts
 from tasks.concealment import concealed_errors
 from tasks.contacts.masking import mask_text
 from tasks.corrections import NOT_DELIVERED, replacing, write_corrections
-from tasks.datasets.spool import Spool
 from tasks.funnel import funnel_of
-from tasks.identity import RunIdentity
+from tasks.markdown import plain, table
 from tasks.meanings import STATUS_MEANINGS
-from tasks.messaging.content import Content
-from tasks.messaging.statuses import Purpose
 from tasks.operator_commands import settle_commands
-from tasks.plan import Plan, count_requests
-from tasks.prepare import PreparedAudience
 from tasks.report_page import CorrectionFile, render_report_page
 from tasks.store import runs
 from tasks.store.account import RunAccount, Tally, read_account, reading_one_instant
-from tasks.store.runs import run_key_of
 from tasks.store.session import Ledger
 
 __all__ = [
@@ -42,12 +35,8 @@ __all__ = [
     "account_as_markdown",
     "count_and_write",
     "count_run",
-    "describe_content",
-    "plan_as_markdown",
-    "publish_plan",
     "publish_report",
     "report_directory",
-    "say_if_planned",
     "say_what_was_done",
     "write_report",
 ]
@@ -168,24 +157,6 @@ def _write_report(connection: Connection, account: RunAccount, directory: Path) 
     return ReportFiles(html, corrections.excluded, corrections.not_delivered)
 
 
-@task(name="publish plan", cache_policy=NO_CACHE, persist_result=False)
-@concealed_errors()
-def publish_plan(
-    identity: RunIdentity, prepared: PreparedAudience, chunk_size: int, planned_at: datetime | None = None
-) -> Plan:
-    """Say what a prepared audience would become, and publish it as an artifact of the flow run."""
-    requests = count_requests(Spool(Path(prepared.directory)).text_keys(), chunk_size, identity.capabilities)
-    key = run_key_of(identity.name, identity.run_key)
-    warnings = identity.adapter.find_warnings(identity.content, identity.provider_options)
-    plan = Plan(key, identity.provider, identity.content, prepared, requests, planned_at, warnings)
-    create_markdown_artifact(
-        plan_as_markdown(plan),
-        key="rollcall-plan",
-        description=f"Plan of {plan.key} through {plan.provider}: nothing was sent",
-    )
-    return plan
-
-
 def say_what_was_done(account: RunAccount) -> list[str]:
     """What this command did, and what is special about the run; plain sentences."""
     sentences = []
@@ -224,18 +195,14 @@ def account_as_markdown(account: RunAccount) -> str:
     )
     steps = funnel_of(account)
     sections = [
-        f"# {_plain(account.key)}",
+        f"# {plain(account.key)}",
         f"Through {account.provider}, planned {account.created_at:%Y-%m-%d %H:%M} UTC. Digest `{account.digest}`.",
         balance,
-        *map(_plain, say_what_was_done(account)),
-        *(
-            [f"**Stopped:** {_plain(mask_text(account.error))}. The same command resumes."]
-            if account.error
-            else []
-        ),
+        *map(plain, say_what_was_done(account)),
+        *([f"**Stopped:** {plain(mask_text(account.error))}. The same command resumes."] if account.error else []),
         "## From row to recipient",
         _picture(charts.draw_funnel(steps)),
-        _table(
+        table(
             ("step", "came this far", "fell out before"),
             (
                 (step.name, f"{step.count:,}", ", ".join(f"{n:,} {word}" for word, n in step.fell_out))
@@ -262,7 +229,7 @@ def _status_sections(account: RunAccount) -> list[str]:
         ]
     sections += [
         "## Messages",
-        _table(
+        table(
             ("status", "messages", "meaning"),
             ((status, f"{count:,}", STATUS_MEANINGS[status]) for status, count in account.statuses.items()),
         ),
@@ -272,7 +239,7 @@ def _status_sections(account: RunAccount) -> list[str]:
         sections.append("\n".join(f"- `{command}` {does}" for command, does in commands.items()))
     sections += [
         "## Excluded rows",
-        _table(("reason", "rows"), ((reason, f"{count:,}") for reason, count in account.exclusions.items())),
+        table(("reason", "rows"), ((reason, f"{count:,}") for reason, count in account.exclusions.items())),
     ]
     return sections
 
@@ -282,7 +249,7 @@ def _trouble_sections(account: RunAccount) -> list[str]:
     if account.troubles:
         sections += [
             "## What the provider said",
-            _table(
+            table(
                 ("status", "reason", "provider's word", "messages"),
                 (
                     (status, mask_text(why), mask_text(raw or ""), f"{n:,}")
@@ -290,21 +257,21 @@ def _trouble_sections(account: RunAccount) -> list[str]:
                 ),
             ),
         ]
-    sections += [f"> {_plain(mask_text(error))}" for error in account.errors[:_MOST_LINES]]
+    sections += [f"> {plain(mask_text(error))}" for error in account.errors[:_MOST_LINES]]
     if account.dropped_unnamed:
         sections.append(f"The provider left {account.dropped_unnamed:,} recipients out without saying which.")
     if account.unknown_words:
         sections += [
             "## Words of the provider that no table explains",
             "They changed nothing.",
-            _table(
+            table(
                 ("word", "messages"), ((mask_text(word), f"{n:,}") for word, n in account.unknown_words.items())
             ),
         ]
     if account.unreadable_events:
         sections += [
             f"## Callbacks of {account.provider} that could not be read, since this run was planned",
-            _table(
+            table(
                 ("why", "callbacks"), ((mask_text(why), f"{n:,}") for why, n in account.unreadable_events.items())
             ),
         ]
@@ -321,7 +288,7 @@ def _country_sections(account: RunAccount) -> list[str]:
     return [
         "## Countries and cost",
         _picture(charts.draw_countries(account.countries)),
-        _table(
+        table(
             ("country", "messages", "delivered", "parts", "cost"),
             [
                 *(cells(code or "unknown", tally) for code, tally in account.countries.items()),
@@ -333,82 +300,4 @@ def _country_sections(account: RunAccount) -> list[str]:
 
 def _picture(picture: charts.Picture) -> str:
     """The Prefect UI shows a picture that is in the text itself; it would not load a file."""
-    return f"![{_plain(picture.text)}]({picture.data_uri()})"
-
-
-def say_if_planned(plan: Plan) -> list[str]:
-    """What becomes of the plan when there is a run under this key already."""
-    if plan.planned_at is None:
-        return []
-    when = f"{plan.planned_at:%Y-%m-%d %H:%M} UTC"
-    return [
-        f"Planned already, on {when}: without --dry-run that run is resumed, and nobody gets a second message.",
-        "To send the campaign again, give it another run key.",
-    ]
-
-
-_WAY_OUT = re.compile(r"\b(stop|unsubscribe|opt.?out|abmelden|baja|avregistrera)", re.IGNORECASE)
-
-
-def describe_content(content: Content, now: datetime | None = None) -> list[str]:
-    """How it would be sent: as what, as whom, and when; plain sentences.
-
-    Args:
-        content: What the messages share.
-        now: The current instant; taken from the clock when not given.
-    """
-    facts = [f"{content.purpose} {content.channel}, sender: {content.sender or 'the default of the provider'}"]
-    if content.send_at is None:
-        facts.append("to be sent at once")
-    else:
-        ahead = content.send_at - (now or datetime.now(UTC))
-        when = f"in {ahead.days} days and {ahead.seconds // 3600} hours"
-        facts.append(f"to be sent {content.send_at:%Y-%m-%d %H:%M %Z}, {when}")
-    if content.test_mode:
-        facts.append("test mode: the provider would only pretend")
-    if content.purpose is Purpose.MARKETING and content.text and not _WAY_OUT.search(content.text):
-        facts.append("marketing text without a way to opt out: tell recipients how, for example: Reply STOP")
-    return facts
-
-
-def plan_as_markdown(plan: Plan) -> str:
-    """What would be sent, and what would not."""
-    prepared = plan.prepared
-    sections = [
-        f"# Plan of {plan.key} through {plan.provider}: nothing was sent",
-        *say_if_planned(plan),
-        f"Digest `{prepared.digest}`: send exactly this with `--approve {prepared.digest}`.",
-        f"**{prepared.rows_read:,} rows read = {prepared.messages:,} messages + {prepared.excluded:,} excluded**",
-        "\n".join(f"- {_plain(fact)}" for fact in (*describe_content(plan.content), *plan.warnings)),
-        f"{prepared.parts:,} SMS parts in {plan.requests:,} requests.",
-        "## Excluded rows",
-        _table(("reason", "rows"), ((reason, f"{n:,}") for reason, n in prepared.exclusions.most_common())),
-        *(
-            f"**{reason}**, for example:\n"
-            + "\n".join(f"- {_plain(example)}" for example in prepared.examples[reason])
-            for reason, _ in prepared.exclusions.most_common()
-        ),
-        "## Countries",
-        _table(("country", "messages"), ((c or "unknown", f"{n:,}") for c, n in prepared.countries.most_common())),
-        "## Texts, for example",
-        "\n".join(f"- {_plain(mask_text(text))}" for text in prepared.sample_texts),
-        "## How the file was read",
-        "\n".join(f"- {_plain(note)}" for note in prepared.notes),
-        _table(("meaning", "column", "because"), prepared.columns),
-    ]
-    if prepared.advice:
-        sections += ["## Advice", "\n".join(f"- {_plain(advice)}" for advice in prepared.advice)]
-    return "\n\n".join(sections)
-
-
-_MARKUP = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#"})
-
-
-def _plain(text: str) -> str:
-    """Text of a contact file or a campaign, which markdown must show as it stands."""
-    return " ".join(text.translate(_MARKUP).split())
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["| " + " | ".join(_plain(str(cell)) for cell in line) + " |" for line in (header, *rows)]
-    return "\n".join([lines[0], "|" + " --- |" * len(header), *lines[1:]])
+    return f"![{plain(picture.text)}]({picture.data_uri()})"

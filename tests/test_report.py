@@ -5,20 +5,15 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tasks.messaging.content import Content
-from tasks.messaging.statuses import ExclusionReason, MessageStatus
-from tasks.plan import Plan
-from tasks.prepare import PreparedAudience
+from tasks.messaging.statuses import MessageStatus
 from tasks.report import (
     account_as_markdown,
     count_and_write,
-    plan_as_markdown,
     report_directory,
     say_what_was_done,
     write_report,
@@ -36,25 +31,6 @@ def small_run(ledger, tmp_path):
     lost = {"row_number": 2, "address": "+12025550101", "status": MessageStatus.FAILED, "reason": "no_route"}
     arrived = {"row_number": 3, "address": "+12025550102", "status": MessageStatus.DELIVERED}
     return add_run(ledger, contacts, [lost, arrived])
-
-
-def plan(**changes):
-    values = {
-        "directory": "",
-        "file": "list.csv",
-        "notes": ["CSV"],
-        "columns": [("phone", "Mobile", "a mobile number")],
-        "source_sha256": "",
-        "digest": "abc",
-        "rows_read": 3,
-        "messages": 2,
-        "exclusions": Counter({ExclusionReason.DUPLICATE: 1}),
-        "countries": Counter({"US": 2}),
-        "examples": {ExclusionReason.DUPLICATE: ["row 4: the same address as row 2"]},
-        "sample_texts": ["Hi Ann"],
-    }
-    content = Content(channel="sms", purpose="marketing", text="Hi")
-    return Plan("spring/1", "octopush", content, PreparedAudience(**values | changes), requests=1)
 
 
 def test_the_balance_comes_first_and_is_spelled_out():
@@ -82,23 +58,6 @@ def test_a_cost_that_the_provider_does_not_tell_is_not_shown_as_nothing():
 
 def test_recipients_that_a_provider_left_out_unnamed_are_mentioned():
     assert "left 3 recipients out" in account_as_markdown(account(dropped_unnamed=3))
-
-
-def test_a_plan_says_that_nothing_was_sent_and_how_to_approve_it():
-    text = plan_as_markdown(plan())
-    assert "nothing was sent" in text
-    assert "`--approve abc`" in text
-    assert "row 4: the same address as row 2" in text
-
-
-def test_what_stands_in_a_contact_file_cannot_become_markup():
-    text = plan_as_markdown(plan(sample_texts=["Hi <img src=x> *you* | [click](http://x)\n# Big"]))
-    assert "- Hi \\<img src=x\\> \\*you\\* \\| \\[click\\](http://x) \\# Big" in text
-
-
-def test_advice_is_shown_where_there_is_some():
-    assert "## Advice" not in plan_as_markdown(plan())
-    assert "write 'e' instead" in plan_as_markdown(plan(advice=["'ê' forces UCS-2: write 'e' instead"]))
 
 
 def test_the_pictures_stand_in_the_artifact_itself_because_the_prefect_ui_loads_no_files():

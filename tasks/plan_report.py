@@ -1,0 +1,123 @@
+"""What people see of a plan before anything is sent: an artifact in the Prefect UI, and lines for the terminal."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tasks.concealment import concealed_errors
+from tasks.contacts.masking import mask_text
+from tasks.datasets.spool import Spool
+from tasks.estimate import estimate_handing_over
+from tasks.identity import RunIdentity
+from tasks.markdown import plain, table
+from tasks.messaging.content import Content
+from tasks.messaging.text_warnings import find_text_warnings
+from tasks.plan import Plan, count_requests
+from tasks.prepare import PreparedAudience
+from tasks.store.runs import run_key_of
+
+
+@task(name="publish plan", cache_policy=NO_CACHE, persist_result=False)
+@concealed_errors()
+def publish_plan(
+    identity: RunIdentity, prepared: PreparedAudience, chunk_size: int, planned_at: datetime | None = None
+) -> Plan:
+    """Say what a prepared audience would become, and publish it as an artifact of the flow run."""
+    requests = count_requests(Spool(Path(prepared.directory)).text_keys(), chunk_size, identity.capabilities)
+    key = run_key_of(identity.name, identity.run_key)
+    warnings = [
+        *find_text_warnings(identity.content),
+        *identity.adapter.find_warnings(identity.content, identity.provider_options),
+    ]
+    estimate = estimate_handing_over(requests, identity.capabilities)
+    plan = Plan(key, identity.provider, identity.content, prepared, requests, estimate, planned_at, warnings)
+    create_markdown_artifact(
+        plan_as_markdown(plan),
+        key="rollcall-plan",
+        description=f"Plan of {plan.key} through {plan.provider}: nothing was sent",
+    )
+    return plan
+
+
+def say_if_planned(plan: Plan) -> list[str]:
+    """What becomes of the plan when there is a run under this key already."""
+    if plan.planned_at is None:
+        return []
+    when = f"{plan.planned_at:%Y-%m-%d %H:%M} UTC"
+    return [
+        f"Planned already, on {when}: without --dry-run that run is resumed, and nobody gets a second message.",
+        "To send the campaign again, give it another run key.",
+    ]
+
+
+def describe_content(content: Content, now: datetime | None = None) -> list[str]:
+    """How it would be sent: as what, as whom, and when; plain sentences.
+
+    Args:
+        content: What the messages share.
+        now: The current instant; taken from the clock when not given.
+    """
+    facts = [f"{content.purpose} {content.channel}, sender: {content.sender or 'the default of the provider'}"]
+    if content.send_at is None:
+        facts.append("to be sent at once")
+    else:
+        ahead = content.send_at - (now or datetime.now(UTC))
+        when = f"in {ahead.days} days and {ahead.seconds // 3600} hours"
+        facts.append(f"to be sent {content.send_at:%Y-%m-%d %H:%M %Z}, {when}")
+    if content.test_mode:
+        facts.append("test mode: the provider would only pretend")
+    return facts
+
+
+def describe_size(plan: Plan) -> list[str]:
+    """How much it is, and how long it takes; plain sentences. Empty when nobody would get it."""
+    prepared = plan.prepared
+    if not prepared.messages:
+        return []
+    encodings = ", ".join(f"{count:,} in {encoding}" for encoding, count in prepared.encodings.most_common())
+    parts = f"{prepared.parts:,} SMS parts ({encodings}) in " if prepared.parts else ""
+    return [f"{parts}{plan.requests:,} requests", str(plan.estimate)]
+
+
+def plan_as_markdown(plan: Plan) -> str:
+    """What would be sent, and what would not."""
+    prepared = plan.prepared
+    warnings = [*plan.warnings, *prepared.advice]
+    sections = [
+        f"# Plan of {plain(plan.key)} through {plan.provider}: nothing was sent",
+        *say_if_planned(plan),
+        f"**{prepared.rows_read:,} rows read = {prepared.messages:,} messages + {prepared.excluded:,} excluded**",
+        "\n".join(f"- {plain(fact)}" for fact in (*describe_content(plan.content), *describe_size(plan))),
+        *(["## Look at this first", _list(warnings)] if warnings else []),
+        "## Send exactly this",
+        _say_how_to_approve(prepared.digest),
+        "## Excluded rows",
+        table(("reason", "rows"), ((reason, f"{n:,}") for reason, n in prepared.exclusions.most_common())),
+        *(
+            f"**{reason}**, for example:\n" + _list(prepared.examples[reason])
+            for reason, _ in prepared.exclusions.most_common()
+        ),
+        "## Countries",
+        table(("country", "messages"), ((c or "unknown", f"{n:,}") for c, n in prepared.countries.most_common())),
+        "## Texts, for example",
+        _list(map(mask_text, prepared.sample_texts)),
+        "## How the file was read",
+        _list(prepared.notes),
+        table(("meaning", "column", "because"), prepared.columns),
+    ]
+    return "\n\n".join(sections)
+
+
+def _say_how_to_approve(digest: str) -> str:
+    return (
+        f"Digest `{digest}`. Start the campaign without a dry run, with this digest as `approve` in the form, or "
+        f"as `--approve {digest}`: it is refused if the file, the text, the audience or the suppressions changed."
+    )
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
