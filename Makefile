@@ -1,7 +1,7 @@
 # Needs Python 3.11+ and make; everything else goes into .venv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test thorough explore fuzz coverage lint format lock bench chaos clean
+.PHONY: help install demo serve test thorough explore fuzz coverage lint format lock bench chaos clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -20,6 +20,8 @@ help: ## Show this list
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes --no-deps -r requirements.lock
 	@touch $@
+
+install: .venv/installed ## Install everything into .venv, and do nothing else
 
 demo: .venv/installed ## Send a sample campaign through each provider's sandbox on loopback, and show the account
 	@$(BIN)/python -m deployments.demo
@@ -58,7 +60,7 @@ lock: .venv/installed ## Resolve the newest allowed versions into requirements.l
 		--group dev pyproject.toml --output-file requirements.lock
 
 bench: .venv/installed ## Measure, as ratios against a floor in the same run
-	@$(BIN)/python -m tests.bench --readme README.md --json tests/bench/last_run.json --chart tests/bench/last_run.svg
+	@$(BIN)/python -m tests.bench --page docs/measured.md --json tests/bench/last_run.json --chart tests/bench/last_run.svg
 
 chaos: .venv/installed ## Kill senders and reconcilers anywhere for half an hour, and compare the ledger with the truth
 	@$(BIN)/python -m tests.chaos --minutes 30 --output data/chaos/results

@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
+from sqlmodel import SQLModel
 
-from flows.parameters import Campaign, parse_campaign, read_campaign
+from flows.parameters import Campaign, read_campaign
 from flows.terminal import ExitCode
 from tasks.blocks import variable_name
 from tasks.contacts.audience import Audience
@@ -17,8 +17,16 @@ from tasks.providers.matrix import feature_rows, matrix_as_markdown
 from tasks.providers.registry import PROVIDER_NAMES, load_provider
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("*.md")}
+DOCUMENTS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for pattern in ("*.md", "docs/**/*.md", "data/*.md")
+    for path in sorted(ROOT.glob(pattern))
+}
+CAMPAIGNS = DOCUMENTS["docs/campaigns.md"]
+OPERATORS = DOCUMENTS["docs/operators.md"]
+DEVELOPERS = DOCUMENTS["docs/developers.md"]
+OF_TESTS = {"ROLLCALL_SCREENSHOTS"}
+"""Read by tests alone."""
 MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
@@ -35,16 +43,35 @@ def test_every_module_that_is_run_exists(name):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_file_that_is_linked_or_named_exists(name):
-    linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", DOCUMENTS[name])
-    named = re.findall(r"`((?:tasks|flows|data|deployments|tests)/[\w./-]+\.\w+)`", DOCUMENTS[name])
-    for path in (path for path in linked + named if "NAME" not in path):
-        assert (ROOT / path).exists(), path
+def test_every_file_that_is_named_exists(name):
+    for path in re.findall(r"`((?:tasks|flows|data|deployments|tests|docs)/[\w./-]+\.\w+)`", DOCUMENTS[name]):
+        assert "NAME" in path or (ROOT / path).exists(), path
 
 
-def test_the_campaign_in_the_readme_is_one():
-    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    parse_campaign(yaml.safe_load(example))
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_to_a_page_and_to_a_heading_leads_somewhere(name):
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", DOCUMENTS[name]):
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), path
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{path}#{anchor}"
+
+
+def anchors(page: str) -> list[str]:
+    """The names that GitHub gives to the headings of a page."""
+    without_code = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", without_code, re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name.startswith("docs/")])
+def test_every_page_is_linked_from_another(name):
+    links = re.compile(rf"\]\((?:docs/|\.\./)?(?:providers/)?{re.escape(Path(name).name)}[)#]")
+    assert [other for other, text in DOCUMENTS.items() if other != name and links.search(text)]
+
+
+def test_every_provider_has_its_page():
+    assert {path.stem for path in (ROOT / "docs/providers").glob("*.md")} == set(PROVIDER_NAMES)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "data/campaigns").glob("*.yaml")), ids=lambda path: path.name)
@@ -52,15 +79,15 @@ def test_every_example_campaign_can_be_sent_as_it_is(path):
     assert read_campaign(path).find_problems() == []
 
 
-def test_every_key_of_a_campaign_file_is_in_the_readme():
+def test_every_key_of_a_campaign_file_is_explained():
     for key in Campaign.model_fields:
         if key not in {"audience", "schedule", "options"}:
-            assert f"`{key}`" in README, key
+            assert f"`{key}`" in CAMPAIGNS, key
     for key in Audience.model_fields:
-        assert f"`audience.{key}`" in README, key
+        assert f"`audience.{key}`" in CAMPAIGNS, key
 
 
-def test_every_environment_variable_is_in_the_readme_and_every_one_in_the_readme_exists():
+def test_every_environment_variable_is_explained_and_every_one_that_is_named_exists():
     in_code = {
         found
         for folder in ("tasks", "flows", "deployments")
@@ -73,26 +100,33 @@ def test_every_environment_variable_is_in_the_readme_and_every_one_in_the_readme
         for field in load_provider(name).Credentials.model_fields
     }
     # `${ROLLCALL_...}` stands for any variable of the reader's own.
-    in_readme = set(re.findall(r"(?<!\{)ROLLCALL_[A-Z_]+", README))
-    assert in_readme <= in_code | of_providers
-    assert in_code | of_providers <= in_readme
+    named = {found for text in DOCUMENTS.values() for found in re.findall(r"(?<!\{)ROLLCALL_[A-Z_]*[A-Z]\b", text)}
+    assert {name for name in named if not name.startswith("ROLLCALL_NAME_")} <= in_code | of_providers | OF_TESTS
+    assert in_code | of_providers <= set(re.findall(r"`(ROLLCALL_[A-Z_]+)`", OPERATORS))
 
 
-def test_the_body_of_hooks_in_the_readme_is_the_one_that_is_read_best():
+def test_the_body_of_hooks_that_is_recommended_is_the_one_that_is_read_best():
     from tasks.providers.dripcel.callbacks import RECOMMENDED_BODY  # noqa: PLC0415  # a provider's own
 
-    assert f"```json\n{RECOMMENDED_BODY}\n```" in README
+    assert f"```json\n{RECOMMENDED_BODY}\n```" in DOCUMENTS["docs/providers/dripcel.md"]
 
 
-def test_every_exclusion_reason_status_and_exit_code_is_in_the_readme():
-    for word in [*MessageStatus, *ExclusionReason]:
-        assert f"`{word}`" in README, word
+def test_every_exclusion_reason_status_and_exit_code_is_explained():
+    for status in MessageStatus:
+        assert f"| `{status}` |" in OPERATORS, status
+    for reason in ExclusionReason:
+        assert f"`{reason}`" in CAMPAIGNS, reason
     for code in ExitCode:
-        assert f"| {code.value} |" in README
+        assert f"| {code.value} |" in DEVELOPERS
+
+
+def test_every_table_of_the_ledger_is_explained():
+    for table in SQLModel.metadata.tables:
+        assert f"`{table}`" in DEVELOPERS, table
 
 
 def test_the_feature_matrix_is_what_the_capabilities_say():
-    block = README.partition("<!-- matrix")[2].partition("-->")[2].partition("<!-- end of matrix")[0]
+    block = CAMPAIGNS.partition("<!-- matrix")[2].partition("-->")[2].partition("<!-- end of matrix")[0]
     # Put the output of `python -m tasks.providers --markdown` there.
     assert block.strip() == matrix_as_markdown(feature_rows())
 

@@ -1,4 +1,4 @@
-"""`python -m tasks.providers`: the feature matrix; `--markdown` prints it as the README has it."""
+"""`python -m tasks.providers`: the feature matrix; `--markdown` prints it as docs/campaigns.md has it."""
 
 import argparse
 import sys

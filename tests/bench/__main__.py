@@ -65,7 +65,7 @@ def measure_all(directory: Path) -> Iterator[list[Measurement]]:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--readme", type=Path, help="write the table into this file, between its marks")
+    parser.add_argument("--page", type=Path, help="write the table into this page, between its marks")
     parser.add_argument("--json", type=Path, help="write the figures into this file")
     parser.add_argument("--chart", type=Path, help="draw the ratios into this file (SVG)")
     parser.add_argument("--accept", action="store_true", help="write the results even if some are worse")
@@ -91,9 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
     if options.chart is not None:
         draw_chart(done, options.chart)
-    if options.readme is not None:
-        text = options.readme.read_text("utf-8")
-        options.readme.write_text(put_between_marks(text, as_markdown(done, machine)), encoding="utf-8")
+    if options.page is not None:
+        text = options.page.read_text("utf-8")
+        options.page.write_text(put_between_marks(text, as_markdown(done, machine)), encoding="utf-8")
     if options.json is not None:
         options.json.write_text(as_json(done, machine), encoding="utf-8")
     return 0

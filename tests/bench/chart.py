@@ -1,4 +1,4 @@
-"""The ratios of a benchmark as a picture for the README."""
+"""The ratios of a benchmark as a picture for docs/measured.md."""
 
 from collections.abc import Sequence
 from pathlib import Path

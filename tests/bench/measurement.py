@@ -117,7 +117,7 @@ def as_table(measurements: list[Measurement]) -> Table:
 
 
 def as_markdown(measurements: list[Measurement], machine: str) -> str:
-    """The same for the README, with what each is compared with."""
+    """The same for docs/measured.md, with what each is compared with."""
     lines = ["| | Rollcall | compared with | | ratio | of each turn |", "|---|---:|---:|---|---:|---:|"]
     for one in measurements:
         digits = _digits_of(one)
