@@ -28,6 +28,7 @@ from flows.form_groups import grouped, ungrouped
 from tasks.concealment import conceal_text
 from tasks.contacts.addresses import tidy_address
 from tasks.contacts.audience import Audience
+from tasks.contacts.file_references import FileReference
 from tasks.identity import RunIdentity
 from tasks.messaging.content import Content, Media, ProviderTemplate
 from tasks.messaging.durations import format_duration, parse_duration
@@ -146,6 +147,13 @@ class Campaign(StrictModel):
         default=None,
         title="Frequency cap",
         description="Marketing only: leave out who has had so many marketing messages, of whatever campaign.",
+    )
+    prices: FileReference | None = Field(
+        default=None,
+        min_length=1,
+        title="Table of prices",
+        description="What a message costs by provider and country, in the form of data/prices.csv: a plan then "
+        "says what it would cost.",
     )
     test_mode: bool = Field(
         default=False, title="Test mode", description="Use the provider's own simulation: nobody gets a message."

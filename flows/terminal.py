@@ -26,6 +26,7 @@ from flows.send_campaign import NOT_WELL, NotApproved, RunStopped, check_campaig
 from tasks.concealment import concealed_errors
 from tasks.contacts.columns import ColumnError
 from tasks.contacts.masking import mask_text
+from tasks.costs import COST_COLUMNS, CostEstimate
 from tasks.datasets.readers import DatasetError
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.templates import TemplateError
@@ -246,13 +247,30 @@ def show_plan(plan: Plan, console: Console) -> None:
     if not prepared.messages:
         console.print("[bold red]Nobody would get this.[/] The reasons are in the table above.")
         return
+    _show_what_would_be_sent(plan, console)
+    console.print(f"Digest [bold]{prepared.digest}[/]: send exactly this with --approve {prepared.digest}")
+
+
+def _show_what_would_be_sent(plan: Plan, console: Console) -> None:
     for sentence in describe_size(plan):
         console.print(sentence, soft_wrap=True)
-    for text in prepared.sample_texts:
+    if plan.costs is not None:
+        _show_costs(plan.costs, console)
+    for text in plan.prepared.sample_texts:
         console.print(f"  [cyan]{escape(mask_text(text))}[/]", soft_wrap=True)
-    for advice in prepared.advice:
+    for advice in plan.prepared.advice:
         console.print(f"  [yellow]{escape(advice)}[/]", soft_wrap=True)
-    console.print(f"Digest [bold]{prepared.digest}[/]: send exactly this with --approve {prepared.digest}")
+
+
+def _show_costs(costs: CostEstimate, console: Console) -> None:
+    table = Table(*COST_COLUMNS, show_edge=False, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for cells in costs.cells():
+        table.add_row(*map(escape, cells))
+    console.print(table)
+    for sentence in costs.sentences():
+        console.print(escape(sentence), soft_wrap=True)
 
 
 def look_at(campaign: Campaign, console: Console, chunk_size: int | None) -> Plan:

@@ -39,6 +39,11 @@ class RunIdentity:
         return None if cap is None else FrequencyCap.model_validate(cap)
 
     @property
+    def price_file(self) -> str | None:
+        """The campaign's table of prices."""
+        return self.campaign.get("prices")
+
+    @property
     def adapter(self) -> type[Provider]:
         """The provider's adapter."""
         return load_provider(self.provider)

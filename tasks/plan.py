@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.concealment import concealed_errors
 from tasks.contacts.chunks import assign_chunks
+from tasks.costs import CostEstimate
 from tasks.datasets.spool import Spool
 from tasks.estimate import Estimate
 from tasks.identity import RunIdentity
@@ -50,6 +51,7 @@ class Plan:
         estimate: How long handing over would take.
         warnings: What the provider would do otherwise than one might expect, and what the text should have.
         planned_at: When this campaign was planned for real; None when it was not.
+        costs: What it would cost; None where the campaign names no table of prices.
     """
 
     key: str
@@ -60,6 +62,7 @@ class Plan:
     estimate: Estimate
     planned_at: datetime | None = None
     warnings: Sequence[str] = ()
+    costs: CostEstimate | None = None
 
 
 def usual_chunk_size(capabilities: Capabilities) -> int:

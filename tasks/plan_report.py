@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.concealment import concealed_errors
 from tasks.contacts.masking import mask_text
+from tasks.costs import COST_COLUMNS, CostEstimate, estimate_cost
 from tasks.datasets.spool import Spool
 from tasks.estimate import estimate_handing_over
 from tasks.identity import RunIdentity
@@ -34,7 +35,14 @@ def publish_plan(
         *identity.adapter.find_warnings(identity.content, identity.provider_options),
     ]
     estimate = estimate_handing_over(requests, identity.capabilities)
-    plan = Plan(key, identity.provider, identity.content, prepared, requests, estimate, planned_at, warnings)
+    costs = (
+        estimate_cost(prepared.shares(identity.provider), identity.content.channel, prepared.prices)
+        if prepared.prices is not None
+        else None
+    )
+    plan = Plan(
+        key, identity.provider, identity.content, prepared, requests, estimate, planned_at, warnings, costs
+    )
     create_markdown_artifact(
         plan_as_markdown(plan),
         key="rollcall-plan",
@@ -103,6 +111,7 @@ def plan_as_markdown(plan: Plan) -> str:
         ),
         "## Countries",
         table(("country", "messages"), ((c or "unknown", f"{n:,}") for c, n in prepared.countries.most_common())),
+        *([] if plan.costs is None else _cost_sections(plan.costs)),
         "## Texts, for example",
         _list(map(mask_text, prepared.sample_texts)),
         "## How the file was read",
@@ -110,6 +119,10 @@ def plan_as_markdown(plan: Plan) -> str:
         table(("meaning", "column", "because"), prepared.columns),
     ]
     return "\n\n".join(sections)
+
+
+def _cost_sections(costs: CostEstimate) -> list[str]:
+    return ["## Cost, estimated", table(COST_COLUMNS, costs.cells()), *map(plain, costs.sentences())]
 
 
 def _say_how_to_approve(digest: str) -> str:

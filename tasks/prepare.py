@@ -21,13 +21,16 @@ from tasks.contacts.audience import Audience
 from tasks.contacts.columns import ColumnMap, Meaning, recognise_columns
 from tasks.contacts.deduplicate import AddressIndex
 from tasks.contacts.masking import mask_address, mask_text
+from tasks.costs import Share
 from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.datasets.spool import SpoolWriter, withdraw_messages
 from tasks.identity import RunIdentity
 from tasks.judge import AudienceJudge, RunCap, read_suppressed_addresses
 from tasks.messaging.content import Content
+from tasks.messaging.prices import PriceTable
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
+from tasks.prices import read_prices
 from tasks.store import consent
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
@@ -48,9 +51,11 @@ class PreparedAudience:
         digest: Of the campaign, every message and every exclusion; equal digests send the same.
         rows_read: Rows in the file: `messages + excluded`.
         countries: Messages by country of the number.
+        parts_by_country: SMS segments by the same.
         parts: SMS segments in all.
         encodings: Messages by SMS encoding.
         advice: Characters that make messages longer, with a replacement.
+        prices: What messages cost; None where the campaign names no table.
         examples: A few excluded rows per reason.
         sample_texts: A few messages as their recipients would read them.
     """
@@ -65,7 +70,9 @@ class PreparedAudience:
     messages: int = 0
     exclusions: Counter[ExclusionReason] = field(default_factory=Counter)
     countries: Counter[str] = field(default_factory=Counter)
+    parts_by_country: Counter[str] = field(default_factory=Counter)
     parts: int = 0
+    prices: PriceTable | None = None
     encodings: Counter[str] = field(default_factory=Counter)
     advice: list[str] = field(default_factory=list)
     examples: dict[ExclusionReason, list[str]] = field(default_factory=dict)
@@ -76,20 +83,31 @@ class PreparedAudience:
         """Rows that got no message."""
         return self.exclusions.total()
 
+    def shares(self, provider: str) -> list[Share]:
+        """The messages by country, and whom they are handed over to."""
+        return [
+            Share(country, provider, messages, self.parts_by_country[country])
+            for country, messages in self.countries.items()
+        ]
+
     def count(self, messages: pd.DataFrame, exclusions: pd.DataFrame) -> None:
         """Add one batch."""
         self.rows_read += len(messages) + len(exclusions)
         self.messages += len(messages)
-        self.countries.update(messages["country"].fillna("").tolist())
-        self.parts += int(messages["parts"].sum())
+        for country, messages_there, parts_there in _count_by_country(messages):
+            self.countries[country] += messages_there
+            self.parts_by_country[country] += parts_there
+            self.parts += parts_there
         self._count_exclusions(exclusions)
 
     def withdraw(self, withdrawn: pd.DataFrame) -> None:
         """Count messages as exclusions that were counted as messages."""
         self.messages -= len(withdrawn)
-        self.parts -= int(withdrawn["parts"].sum())
-        self.countries.subtract(withdrawn["country"].fillna("").tolist())
-        self.countries = +self.countries
+        for country, messages_there, parts_there in _count_by_country(withdrawn):
+            self.countries[country] -= messages_there
+            self.parts_by_country[country] -= parts_there
+            self.parts -= parts_there
+        self.countries, self.parts_by_country = +self.countries, +self.parts_by_country
         self._count_exclusions(withdrawn)
 
     def _count_exclusions(self, exclusions: pd.DataFrame) -> None:
@@ -115,9 +133,11 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
         DatasetError: The contact or suppression file cannot be read, or has no rows.
         ColumnError: A column that is needed is missing or ambiguous.
         TemplateError: A text is not a template, or uses a column that is not there.
+        PriceError: The table of prices cannot be used.
     """
     content, capabilities = identity.content, identity.capabilities
     texts = compile_texts(identity)
+    prices = _read_prices(identity)
     digest = hashlib.sha256(json.dumps(identity.campaign, sort_keys=True).encode())
     with (
         Ledger() as ledger,
@@ -131,6 +151,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             notes=contacts.notes,
             columns=columns.describe(),
             source_sha256=contacts.sha256,
+            prices=prices,
         )
         suppressed = AddressIndex()
         for addresses in read_suppressed_addresses(audience, content.channel):
@@ -196,9 +217,10 @@ def check_audience(identity: RunIdentity, audience: Audience) -> None:
     """Whether the files can be read and have the columns that are needed; looks at their headers only.
 
     Raises:
-        DatasetError, ColumnError, TemplateError: As `prepare_audience`.
+        DatasetError, ColumnError, TemplateError, PriceError: As `prepare_audience`.
     """
     texts = compile_texts(identity)
+    _read_prices(identity)
     with open_contacts(audience.path) as contacts:
         _recognise(contacts.header, identity.content, audience, texts)
     if audience.suppressions is not None:
@@ -216,10 +238,21 @@ def compile_texts(identity: RunIdentity) -> RunTexts:
     return RunTexts(identity.content, capabilities.placeholders, capabilities.placeholder_max_chars)
 
 
+def _read_prices(identity: RunIdentity) -> PriceTable | None:
+    return None if identity.price_file is None else read_prices(identity.price_file)
+
+
 def _recognise(header: list[str], content: Content, audience: Audience, texts: RunTexts) -> ColumnMap:
     columns = recognise_columns(header, overrides=audience.columns, needed=_needed(content.channel))
     texts.check_variables([*columns.variables, *filter(columns.supplies, texts.variables)])
     return columns
+
+
+def _count_by_country(messages: pd.DataFrame) -> list[tuple[str, int, int]]:
+    """`country, messages, SMS segments`; the country is "" where there is none."""
+    parts = messages["parts"].groupby(messages["country"].fillna(""), sort=False)
+    counted = zip(parts.size().items(), parts.sum(), strict=True)
+    return [(str(country), int(count), int(segments)) for (country, count), segments in counted]
 
 
 def _as_csv(frame: pd.DataFrame) -> pa.Buffer:
