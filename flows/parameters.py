@@ -75,9 +75,14 @@ class Schedule(StrictModel):
     max_lateness: Duration = Field(
         default=timedelta(hours=2),
         title="Most lateness",
-        description="If `send_at` has passed by more than this, nothing is sent. For example 30m, 2h, 1d.",
+        description="If `send_at`, or the time for which this was scheduled in Prefect, has passed by more than "
+        "this, nothing is sent. For example 30m, 2h, 1d.",
         json_schema_extra={"default": "2h"},  # as the form shows it; pydantic would write PT2H
     )
+
+    def is_missed(self, instant: datetime | None, now: datetime | None = None) -> bool:
+        """Whether an instant has passed by more than `max_lateness`."""
+        return instant is not None and (now or datetime.now(UTC)) - instant > self.max_lateness
 
 
 if TYPE_CHECKING:
@@ -238,14 +243,27 @@ class Campaign(StrictModel):
             countries: Countries in the audience, empty while they are not known.
         """
         problems = load_provider(self.provider).find_problems(self.content, self.provider_options, countries)
-        send_at = self.schedule.send_at
-        lateness = (now or datetime.now(UTC)) - send_at if send_at else timedelta(0)
-        if lateness > self.schedule.max_lateness:
+        if self.schedule.is_missed(self.schedule.send_at, now):
             problems.append(
-                f"schedule.send_at: {send_at} has passed by more than max_lateness "
+                f"schedule.send_at: {self.schedule.send_at} has passed by more than max_lateness "
                 f"({format_duration(self.schedule.max_lateness)}); choose another time, or allow more lateness"
             )
         return problems
+
+    def find_lateness(self, scheduled_for: datetime | None, now: datetime | None = None) -> list[str]:
+        """A flow run that starts long after the time it was scheduled for: what was right then may disturb now.
+
+        Args:
+            scheduled_for: When it should have started.
+            now: The current instant; taken from the clock when not given.
+        """
+        if not self.schedule.is_missed(scheduled_for, now):
+            return []
+        allowed = format_duration(self.schedule.max_lateness)
+        when = f"{scheduled_for:%Y-%m-%d %H:%M %Z}"
+        return [
+            f"schedule.max_lateness: scheduled for {when}, more than {allowed} ago; start it anew, or allow more"
+        ]
 
 
 MOST_FILE_BYTES = 256 << 10

@@ -11,13 +11,16 @@ from typing import Annotated, Any, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 from pydantic import Field, SecretStr
 
+from flows.approval import is_approved
 from flows.hand_over_chunks import helpers
 from flows.parameters import Campaign, CampaignError, parse_addresses
 from tasks.blocks import load_credentials
 from tasks.dispatch import Portion, lead_sending
+from tasks.flow_run_page import tag_flow_run
 from tasks.flow_run_watch import watching_flow_run
 from tasks.messaging.statuses import MessageStatus
 from tasks.ownership import owned_run
@@ -65,6 +68,7 @@ def send_campaign(
     *,
     dry_run: bool = False,
     approve: str | None = None,
+    pause_for_approval: bool = False,
     chunk_size: Annotated[int, Field(ge=1)] | None = None,
     workers: Annotated[int, Field(ge=1, le=64)] = 1,
     limit: Annotated[int, Field(ge=1)] | None = None,
@@ -76,6 +80,8 @@ def send_campaign(
         campaign: What is said, to whom, through which provider.
         dry_run: Only say what would be sent.
         approve: The digest of a dry run; refuse if anything changed since.
+        pause_for_approval: Show the plan first, and wait up to a day until somebody presses Resume and says so.
+            A campaign that was planned before goes on without.
         chunk_size: Most messages that one task run hands over; 5,000 when not given, or 20,000 where a request
             has many recipients.
         workers: Processes that hand chunks over at once. From a deployment the further ones are runs of the
@@ -87,7 +93,8 @@ def send_campaign(
     Returns:
         The account of the run; in a dry run, the plan. The final state is `Completed`; `PartlySent` when some
         messages were refused, are unknown, or are held; or `SentElsewhere` when another process is sending it.
-        `Cancelled` when it was cancelled in Prefect, or the campaign was: Prefect raises that as `CancelledRun`.
+        `Cancelled` when it was cancelled in Prefect, or the campaign was, or the plan was not approved: Prefect
+        raises that as `CancelledRun`.
 
     Raises:
         RunStopped: No credit, credentials refused, the provider is down, or it was paused: the rest is planned.
@@ -95,6 +102,7 @@ def send_campaign(
         CampaignError, CampaignChanged, NotApproved: And the errors of its files: refused, nothing was sent.
     """
     portion = Portion(limit, None if only is None else parse_addresses(only))
+    tag_flow_run(campaign.provider, campaign.channel, *(["dry run"] if dry_run else []))
     run = check_campaign(campaign, needs_credentials=not dry_run)
     identity = campaign.identity
     if run is not None and not dry_run:
@@ -102,6 +110,13 @@ def send_campaign(
         refresh_suppressions(run.key, campaign.content.channel, campaign.audience)
         return _hand_over(run, workers, portion)
     chunk_size = chunk_size or usual_chunk_size(identity.capabilities)
+    if not dry_run:
+        _refuse(campaign, campaign.find_lateness(flow_run.scheduled_start_time))
+    if pause_for_approval and not dry_run:
+        plan = _plan(campaign, chunk_size)
+        if not is_approved(plan):
+            return _end_in(Cancelled(message=f"{plan.key} was not approved: nothing was sent"))
+        approve = plan.prepared.digest  # what is sent is prepared anew: it must be the same still
     with TemporaryDirectory(prefix="rollcall-") as directory:
         prepared = prepare_audience(identity, campaign.audience, directory)
         _refuse(campaign, campaign.find_problems(countries=frozenset(prepared.countries)))
@@ -114,6 +129,13 @@ def send_campaign(
     if run is None:
         raise LedgerError(f"the run {campaign.name}/{campaign.run_key} was planned, and is not in the ledger")
     return _hand_over(run, workers, portion)
+
+
+def _plan(campaign: Campaign, chunk_size: int) -> Plan:
+    with TemporaryDirectory(prefix="rollcall-") as directory:
+        prepared = prepare_audience(campaign.identity, campaign.audience, directory)
+        _refuse(campaign, campaign.find_problems(countries=frozenset(prepared.countries)))
+        return publish_plan(campaign.identity, prepared, chunk_size)
 
 
 def check_campaign(campaign: Campaign, *, needs_credentials: bool) -> runs.RunRecord | None:

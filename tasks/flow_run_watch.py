@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from sqlalchemy.exc import SQLAlchemyError
 
+from tasks.flow_run_page import ProgressBar
 from tasks.ownership import Stop, ask_to_stop, why_stop
 from tasks.stopping import is_stop_requested
 from tasks.store import control, runs
@@ -130,8 +131,9 @@ def watching_flow_run(run_id: int, owner: str) -> Iterator[FlowRunWatch]:
         return
     watch.take_back_pause()  # of an earlier attempt of this flow run, which was suspended and resumed
     ended = threading.Event()
+    bar = ProgressBar(run_id)
     watcher = threading.Thread(
-        target=_follow, args=(watch, UUID(str(flow_run.id)), ended), name="flow run watch", daemon=True
+        target=_follow, args=(watch, UUID(str(flow_run.id)), bar, ended), name="flow run watch", daemon=True
     )
     watcher.start()
     try:
@@ -139,16 +141,18 @@ def watching_flow_run(run_id: int, owner: str) -> Iterator[FlowRunWatch]:
     finally:
         ended.set()
         watcher.join()
+        bar.update()
         watch.take_back_pause()  # ended by Ctrl-C while it was paused: the same command goes on
 
 
-def _follow(watch: FlowRunWatch, flow_run_id: UUID, ended: threading.Event) -> None:
+def _follow(watch: FlowRunWatch, flow_run_id: UUID, bar: ProgressBar, ended: threading.Event) -> None:
     with get_client(sync_client=True) as client:
         while not ended.wait(_LOOK_SECONDS):
             try:
                 state = client.read_flow_run(flow_run_id).state
                 if state is not None:
                     watch.obey(verdict_of(state))
+                bar.update()
             except (SQLAlchemyError, control.ControlRefused) as error:
                 log.warning("what the Prefect server wants could not be done: %s", type(error).__name__)
             except Exception as error:  # noqa: BLE001  # sending goes on without a Prefect server, too

@@ -16,6 +16,7 @@ from tasks.estimate import estimate_handing_over
 from tasks.identity import RunIdentity
 from tasks.markdown import plain, table
 from tasks.messaging.content import Content
+from tasks.messaging.parts import Encoding
 from tasks.messaging.text_warnings import find_text_warnings
 from tasks.plan import Plan, count_requests
 from tasks.prepare import PreparedAudience
@@ -81,30 +82,60 @@ def describe_content(content: Content, now: datetime | None = None) -> list[str]
     return facts
 
 
+_HOW_TO_APPROVE = (
+    "Give it as `approve` in the form, or as `--approve`, to send exactly this: it is refused if the file, the "
+    "text, the audience or the suppressions changed."
+)
+_ENCODINGS = {
+    Encoding.GSM7: "GSM-7",
+    Encoding.GSM7_SPANISH: "GSM-7 with the Spanish table",
+    Encoding.UCS2: "UCS-2",
+}
+
+
 def describe_size(plan: Plan) -> list[str]:
     """How much it is, and how long it takes; plain sentences. Empty when nobody would get it."""
     prepared = plan.prepared
     if not prepared.messages:
         return []
-    encodings = ", ".join(f"{count:,} in {encoding}" for encoding, count in prepared.encodings.most_common())
+    encodings = ", ".join(f"{n:,} in {_ENCODINGS[Encoding(name)]}" for name, n in prepared.encodings.most_common())
     parts = f"{prepared.parts:,} SMS parts ({encodings}) in " if prepared.parts else ""
     return [f"{parts}{plan.requests:,} requests", str(plan.estimate)]
+
+
+def plan_in_short(plan: Plan) -> str:
+    """What somebody must know who decides about it at once; the artifact has the rest."""
+    return "\n\n".join(
+        [
+            f"## {plain(plan.key)} through {plan.provider}: nothing was sent yet",
+            *_essentials(plan),
+            "### Texts, for example",
+            _list(map(mask_text, plan.prepared.sample_texts)),
+            "The whole plan is under Artifacts.",
+        ]
+    )
+
+
+def _essentials(plan: Plan) -> list[str]:
+    prepared = plan.prepared
+    warnings = [*plan.warnings, *prepared.advice]
+    return [
+        f"**{prepared.rows_read:,} rows read = {prepared.messages:,} messages + {prepared.excluded:,} excluded**",
+        _list([*describe_content(plan.content), *describe_size(plan)]),
+        *(["## Look at this first", _list(warnings)] if warnings else []),
+        "## Excluded rows",
+        table(("reason", "rows"), ((reason, f"{n:,}") for reason, n in prepared.exclusions.most_common())),
+    ]
 
 
 def plan_as_markdown(plan: Plan) -> str:
     """What would be sent, and what would not."""
     prepared = plan.prepared
-    warnings = [*plan.warnings, *prepared.advice]
     sections = [
         f"# Plan of {plain(plan.key)} through {plan.provider}: nothing was sent",
         *say_if_planned(plan),
-        f"**{prepared.rows_read:,} rows read = {prepared.messages:,} messages + {prepared.excluded:,} excluded**",
-        "\n".join(f"- {plain(fact)}" for fact in (*describe_content(plan.content), *describe_size(plan))),
-        *(["## Look at this first", _list(warnings)] if warnings else []),
-        "## Send exactly this",
-        _say_how_to_approve(prepared.digest),
-        "## Excluded rows",
-        table(("reason", "rows"), ((reason, f"{n:,}") for reason, n in prepared.exclusions.most_common())),
+        f"Digest `{prepared.digest}`. {_HOW_TO_APPROVE}",
+        *_essentials(plan),
         *(
             f"**{reason}**, for example:\n" + _list(prepared.examples[reason])
             for reason, _ in prepared.exclusions.most_common()
@@ -123,13 +154,6 @@ def plan_as_markdown(plan: Plan) -> str:
 
 def _cost_sections(costs: CostEstimate) -> list[str]:
     return ["## Cost, estimated", table(COST_COLUMNS, costs.cells()), *map(plain, costs.sentences())]
-
-
-def _say_how_to_approve(digest: str) -> str:
-    return (
-        f"Digest `{digest}`. Start the campaign without a dry run, with this digest as `approve` in the form, or "
-        f"as `--approve {digest}`: it is refused if the file, the text, the audience or the suppressions changed."
-    )
 
 
 def _list(sentences: Iterable[str]) -> str:

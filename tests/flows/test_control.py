@@ -1,15 +1,11 @@
 """Pausing, resuming and cancelling a run that is being sent: in Prefect, and by the command."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from csv import DictReader
 from pathlib import Path
 
 import pytest
 from prefect import get_client
-from prefect.client.schemas.filters import FlowRunFilter
 from prefect.exceptions import CancelledRun
 from prefect.states import Cancelling, Paused
 from pydantic import SecretStr
@@ -20,6 +16,7 @@ from flows.send_campaign import RunStopped, send_campaign
 from tasks.messaging.statuses import MessageStatus
 from tasks.run_control import Action, control_run
 from tasks.store import control, runs
+from tests.flows.flow_run_control import meanwhile, newest_flow_run, wait_until
 from tests.flows.truth import compare_with
 
 PEOPLE = 800
@@ -41,34 +38,6 @@ def job(sandbox, campaign):
     return campaign("bird", PEOPLE)
 
 
-@contextmanager
-def meanwhile(work: Callable[[], None]) -> Iterator[None]:
-    """Let another thread do something while the block runs; its errors are the test's."""
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001  # raised again below
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-        if errors:
-            raise errors[0]
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def some_were_received(sandbox):
     """Wait until the first messages have arrived."""
@@ -79,13 +48,6 @@ def the_run(ledger) -> runs.RunRecord:
     with ledger.reading() as connection:
         [run] = runs.list_runs(connection)
     return run
-
-
-def newest_flow_run():
-    with get_client(sync_client=True) as client:
-        return client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(name={"any_": ["test 1"]}), sort="START_TIME_DESC", limit=1
-        )[0]
 
 
 def set_state(state) -> None:
