@@ -16,7 +16,7 @@ from tasks.messaging.statuses import ExclusionReason, MessageStatus
 from tasks.providers.matrix import feature_rows, matrix_as_markdown
 from tasks.providers.registry import PROVIDER_NAMES, load_provider
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for pattern in ("*.md", "docs/**/*.md", "data/*.md")
