@@ -31,6 +31,9 @@ SERVE_DIRECTORY = Path("data/serve")
 _HOST = "127.0.0.1"
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, whoever ends processes, and a terminal that was closed: what was started hears none of them itself."""
+_UI = "v2"
+"""Every path outside it is the first UI of Prefect 3.8.8. There a click opens a choice and closes it again: nobody
+could choose a channel or a provider with a mouse."""
 _STARTING_SECONDS = 180.0
 _ENDING_SECONDS = 60.0
 """Whoever sends ends after the requests that it has in flight, and these may wait for a provider that is down."""
@@ -95,7 +98,7 @@ def variables_of(directory: Path, prefect_url: str) -> dict[str, str]:
         "ROLLCALL_CALLBACK_SECRET": callback_secret(directory),
         "PREFECT_HOME": str(directory.absolute() / "prefect"),
         "PREFECT_API_URL": f"{prefect_url}/api",
-        "PREFECT_UI_URL": prefect_url,
+        "PREFECT_UI_URL": f"{prefect_url}/{_UI}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
 
@@ -182,7 +185,7 @@ def start(directory: Path, options: argparse.Namespace, running: ExitStack) -> d
     _say(
         f"""
 Prefect UI    {ui}
-Deployments   {ui}/deployments
+Deployments   {ui}/{_UI}/deployments
 Sandbox       {sandbox}   what it received; nothing leaves this machine
 Receiver      {receiver}/health   of callbacks
 Kept in       {directory}   also the logs
