@@ -74,6 +74,17 @@ def _hand_over_chunks() -> argparse.ArgumentParser:
     return _with_verbose(parser)
 
 
+def _send_held() -> argparse.ArgumentParser:
+    parser = _parser(
+        "send_held",
+        description="Send what sending hours held back: every run that waited for nothing but a window which is "
+        "open now goes on.",
+        epilog="Exit codes: 0 done; 1 done, but some messages need attention, or are held for longer; 2 refused; "
+        "3 a run could not go on, or stopped.",
+    )
+    return _with_verbose(parser)
+
+
 def _erase_contact() -> argparse.ArgumentParser:
     parser = _parser(
         "erase_contact",
@@ -195,6 +206,7 @@ _PARSERS: Mapping[str, Callable[[], argparse.ArgumentParser]] = {
     "send_campaign": _send_campaign,
     "control_campaign": _control_campaign,
     "hand_over_chunks": _hand_over_chunks,
+    "send_held": _send_held,
     "erase_contact": _erase_contact,
     "prune_personal_data": _prune_personal_data,
     "reconcile_deliveries": _reconcile_deliveries,

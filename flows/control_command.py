@@ -1,4 +1,4 @@
-"""The commands for a run that is being sent: `flows.control_campaign` and `flows.hand_over_chunks`."""
+"""The commands for runs that were begun: `flows.control_campaign`, `flows.hand_over_chunks`, `flows.send_held`."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,14 @@ from flows.arguments import parser_of
 from flows.confirmation import confirm_by_typing
 from flows.hand_over_chunks import hand_over_chunks
 from flows.named_runs import find_run
-from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_logs
+from flows.send_campaign import NOT_WELL
+from flows.send_held import send_held
+from flows.terminal import ExitCode, exit_code_of, show_account, show_prefect_logs, stopping_on_signals
 from tasks.embedded_server import start_out_of_reach_of_ctrl_c
 from tasks.messaging.statuses import MessageStatus
 from tasks.report import count_and_write
 from tasks.run_control import Action, control_run, sentences
+from tasks.stopping import allow_sending
 from tasks.store import runs
 from tasks.store.session import Ledger
 
@@ -50,6 +53,27 @@ def main_hand_over_chunks(arguments: Sequence[str] | None = None) -> int:
         stopped = hand_over_chunks(options.campaign, options.run_key)
         console.print(escape(f"Stopped: {stopped}." if stopped else "No chunk is left to take."), soft_wrap=True)
         return ExitCode.STOPPED if stopped else ExitCode.DONE
+
+    return exit_code_of(work, console, verbose=options.verbose)
+
+
+def main_send_held(arguments: Sequence[str] | None = None) -> int:
+    """`python -m flows.send_held`."""
+    options = parser_of("send_held").parse_args(arguments)
+    console = Console()
+
+    def work() -> ExitCode:
+        allow_sending()
+        show_prefect_logs(verbose=options.verbose)
+        with stopping_on_signals(console):
+            start_out_of_reach_of_ctrl_c()
+            done = send_held()
+        for sentence in done.sentences():
+            console.print(escape(sentence), soft_wrap=True)
+        if done.troubles:
+            return ExitCode.STOPPED
+        needs_attention = any(account.statuses.get(status) for account in done.accounts for status in NOT_WELL)
+        return ExitCode.ATTENTION if needs_attention else ExitCode.DONE
 
     return exit_code_of(work, console, verbose=options.verbose)
 

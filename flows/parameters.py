@@ -33,6 +33,7 @@ from tasks.identity import RunIdentity
 from tasks.messaging.content import Content, Media, ProviderTemplate
 from tasks.messaging.durations import format_duration, parse_duration
 from tasks.messaging.frequency import FrequencyCap
+from tasks.messaging.hours_rules import SendingHours
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.messaging.strict_model import StrictModel, nearest
 from tasks.providers.base import ProviderOptions
@@ -159,6 +160,11 @@ class Campaign(StrictModel):
         title="Table of prices",
         description="What a message costs by provider and country, in the form of data/prices.csv: a plan then "
         "says what it would cost.",
+    )
+    hours: SendingHours | None = Field(
+        default=None,
+        title="Sending hours",
+        description="When people may be written to, by the clock where they are; what is not allowed now waits.",
     )
     test_mode: bool = Field(
         default=False, title="Test mode", description="Use the provider's own simulation: nobody gets a message."

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, cast
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
@@ -30,6 +30,7 @@ from tasks.prepare import check_audience, prepare_audience, refresh_suppressions
 from tasks.report import count_run, publish_report
 from tasks.resume import find_run_to_resume
 from tasks.run_control import control_of
+from tasks.sending_windows import find_held
 from tasks.stopping import stopping_on_sigterm
 from tasks.store import runs
 from tasks.store.account import RunAccount
@@ -123,6 +124,8 @@ def send_campaign(
         if dry_run:
             return publish_plan(identity, prepared, chunk_size, None if run is None else run.created_at)
         _check_approval(approve, prepared.digest)
+        for note in prepared.hours_notes:
+            get_run_logger().warning(note)
         with suppress(runs.RunExists):  # another process was quicker; what it planned is compared below
             plan_run(identity, prepared, chunk_size)
     run = find_run_to_resume(identity, campaign.audience.path)
@@ -182,7 +185,7 @@ def _check_portion(run: runs.RunRecord, portion: Portion) -> None:
 def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccount:
     _check_portion(run, portion)
     try:
-        stopped, cancelled, handed_over_before = _lead(run, workers, portion)
+        stopped, cancelled, handed_over_before = lead_run(run, workers, portion)
     except runs.RunBusy as busy:
         account = count_run(run.id, sent_by=str(busy))
         return _end_in(Completed(name="SentElsewhere", message=str(busy), data=account))
@@ -192,16 +195,21 @@ def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccoun
     if stopped is not None:
         raise RunStopped(stopped, account, is_paused=control_of(run.id) is RunControl.PAUSE)
     if any(account.statuses.get(status) for status in NOT_WELL):
-        message = f"{account.key}: some messages need attention"
+        why = account.held.sentence if account.held else "some messages need attention"
+        message = f"{account.key}: {why}"
         return _end_in(Completed(name="PartlySent", message=message, data=account))
     return _end_in(Completed(message=f"{account.key}: {account.handed_over} messages handed over", data=account))
 
 
-def _lead(run: runs.RunRecord, workers: int, portion: Portion) -> tuple[str | None, bool, int]:
+def lead_run(run: runs.RunRecord, workers: int, portion: Portion) -> tuple[str | None, bool, int]:
     """Send a run until nothing is left, or something stops it.
 
     Returns:
         Why it stopped, if it did; whether that was because it was cancelled; and what had been handed over before.
+        What is left because of its sending hours alone is no reason: the ledger notes until when they hold it.
+
+    Raises:
+        RunBusy, RunHeldBack: Another process sends it; somebody paused or cancelled it.
     """
     with (
         ExitStack() as after_giving_back,
@@ -215,6 +223,8 @@ def _lead(run: runs.RunRecord, workers: int, portion: Portion) -> tuple[str | No
             while stopped is not None and watch.wait_while_paused():
                 stopped = lead_sending(run.id, ownership.owner, portion)
         ownership.error = stopped
+        if stopped is None and portion.is_everything and (held := find_held(run.id)):
+            ownership.error, ownership.waits_until = held.sentence, held.until
     cancelled = watch.is_cancelled or control_of(run.id) is RunControl.CANCEL
     return stopped, cancelled, ownership.handed_over_before
 

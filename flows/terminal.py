@@ -181,6 +181,8 @@ def show_account(account: RunAccount, console: Console) -> None:
     console.print(_balance_of(account))
     for sentence in say_what_was_done(account):
         console.print(f"[bold]{escape(sentence)}[/]", soft_wrap=True)
+    if account.held and account.held.sentence == account.error:
+        console.print(f"[yellow]{escape(account.error)}.[/] {escape(account.what_then)}", soft_wrap=True)
     for line in _attention_to(account):
         console.print(line, soft_wrap=True)
     facts = [f"{account.parts:,} SMS parts"] if account.parts else []

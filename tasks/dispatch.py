@@ -19,6 +19,7 @@ from tasks.providers.errors import ConfigurationError
 from tasks.requests import shape_requests
 from tasks.running import run_to_end
 from tasks.sender import ChunkReport, ChunkSender
+from tasks.sending_windows import renew_passed_windows, renew_windows
 from tasks.stopping import is_stop_requested
 from tasks.store import chunks, outbox, runs
 from tasks.store.retries import again_while_busy
@@ -135,6 +136,7 @@ def lead_sending(run_id: int, owner: str, portion: Portion | None = None) -> str
         Why it stopped, for a person; None when nothing is left, or nothing of the portion.
     """
     with Ledger() as ledger:
+        renew_windows(ledger, run_id)
         with ledger.reading() as connection:
             has_work = chunks.has_chunks_to_take(connection, run_id)
         if has_work and (objection := check_credit(run_id)):
@@ -184,6 +186,7 @@ def hand_over_free_chunks(run_id: int, owner: str, portion: Portion | None = Non
                 return "stopped on request"
             if stop := why_stop(owner):
                 return stop.message
+            renew_passed_windows(ledger, run_id)
             chunk_id = _take(ledger, run_id, owner, tried, portion.addresses)
             if chunk_id is None:
                 with ledger.reading() as connection:

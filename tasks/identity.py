@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.messaging.content import Content
 from tasks.messaging.frequency import FrequencyCap
+from tasks.messaging.hours_rules import SendingHours
 from tasks.providers.base import Provider, ProviderOptions
 from tasks.providers.capabilities import Capabilities
 from tasks.providers.registry import load_provider
@@ -42,6 +43,12 @@ class RunIdentity:
     def price_file(self) -> str | None:
         """The campaign's table of prices."""
         return self.campaign.get("prices")
+
+    @property
+    def hours(self) -> SendingHours | None:
+        """The campaign's own rules of when people may be written to."""
+        hours = self.campaign.get("hours")
+        return None if hours is None else SendingHours.model_validate(hours)
 
     @property
     def adapter(self) -> type[Provider]:

@@ -4,6 +4,7 @@ The order of the questions is the order of the reasons: is it an address, is it 
 it, does the content fit. A row is excluded for the first question that it fails.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from tasks.contacts.countries import country_codes
 from tasks.contacts.deduplicate import AddressIndex
 from tasks.contacts.emails import normalise_emails
 from tasks.contacts.phones import normalise_phones
+from tasks.contacts.time_zones import zones_of_contacts
 from tasks.datasets.readers import DatasetError, RowBatch, open_contacts
 from tasks.messaging.content import Content
 from tasks.messaging.frequency import FrequencyCap
@@ -27,6 +29,8 @@ from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.providers.capabilities import Capabilities
 from tasks.store import frequency, hashed_suppressions, registry
 from tasks.store.session import Ledger
+
+_MOST_EXAMPLES = 3
 
 
 def normalise_addresses(cells: pd.DataFrame, channel: Channel, default_country: str | None) -> pd.DataFrame:
@@ -131,6 +135,7 @@ class AudienceJudge:
         suppressed: Addresses of the campaign's suppression file.
         ledger: Known contacts, suppressions, and what people were sent before.
         cap: How much marketing one person may get; None is no limit.
+        has_hours: Whether it matters where each recipient may be.
     """
 
     def __init__(
@@ -144,6 +149,7 @@ class AudienceJudge:
         suppressed: AddressIndex,
         ledger: Ledger,
         cap: RunCap | None = None,
+        has_hours: bool = False,
     ) -> None:
         self._content = content
         self._audience = audience
@@ -153,10 +159,15 @@ class AudienceJudge:
         self._suppressed = suppressed
         self._ledger = ledger
         self._cap = cap
+        self._has_hours = has_hours
         self._seen = AddressIndex()
         self._erased: set[str] = set()
         self.late_refusals: dict[str, tuple[ExclusionReason, str]] = {}
         """Addresses that a later row says no for: their messages, if there are any, have to be withdrawn."""
+        self.time_zone_problems: Counter[str] = Counter()
+        """Rows whose time zone cell could not be used, by why."""
+        self.time_zone_examples: list[int] = []
+        """The first few of these rows."""
 
     def judge(self, batch: RowBatch) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Decide about one batch.
@@ -183,7 +194,7 @@ class AudienceJudge:
         for reason, rows in refused.groupby("reason", sort=False):
             verdicts.exclude(rows.index, ExclusionReason(str(reason)), rows["detail"])
         accepted = verdicts.open_rows
-        new = accepted[~found.loc[accepted, "address"].isin(known)]
+        new = accepted[~found.loc[accepted, "address"].isin(set(known))]
         messages = pd.DataFrame(
             {
                 "row_number": accepted,
@@ -194,6 +205,7 @@ class AudienceJudge:
             index=accepted,
         ).join([composed, self._describe_contacts(batch.frame, cells, found, new).reindex(accepted)])
         messages["is_new"] = accepted.isin(new)
+        messages[["hours_country", "zones"]] = self._find_zones(cells.loc[accepted], found.loc[accepted], known)
         excluded = verdicts.reason.index.difference(accepted, sort=False)
         raw = cells["email" if self._content.channel is Channel.EMAIL else "phone"]
         exclusions = pd.DataFrame(
@@ -240,8 +252,25 @@ class AudienceJudge:
                 said = f"row {row} has the same address, and there {why[row]}"
                 self.late_refusals.setdefault(addresses[row], (reason, said))
 
-    def _look_up(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> set[str]:
-        """Ask the ledger and the suppression file; returns the addresses of known contacts."""
+    def _find_zones(
+        self, cells: pd.DataFrame, found: pd.DataFrame, known: Mapping[str, registry.KnownContact]
+    ) -> pd.DataFrame:
+        """Where the recipients may be, as the hours need it: `hours_country, zones`; None without hours."""
+        if not self._has_hours:
+            return pd.DataFrame(None, index=cells.index, columns=["hours_country", "zones"], dtype=object)
+        given = cells["timezone"].str.strip()
+        remembered = [known[address].timezone if address in known else "" for address in found["address"]]
+        given = given.where(given != "", pd.Series(remembered, index=given.index, dtype="str"))
+        numbers = found["address"].where(found["address"].str.startswith("+"), "")
+        countries = found["country"].where(numbers != "", country_codes(cells["country"]))
+        zones = zones_of_contacts(given, numbers, countries)
+        wrong = zones.loc[zones["timezone_problem"] != "", "timezone_problem"]
+        self.time_zone_problems.update(wrong.tolist())
+        self.time_zone_examples += wrong.index[: max(0, _MOST_EXAMPLES - len(self.time_zone_examples))].tolist()
+        return pd.DataFrame({"hours_country": countries, "zones": zones["zones"]})
+
+    def _look_up(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> dict[str, registry.KnownContact]:
+        """Ask the ledger and the suppression file; returns the known contacts by address."""
         wanted = addresses.loc[verdicts.open_rows]
         asked = wanted.to_numpy(dtype=object).tolist()
         channel, purpose = self._content.channel, self._content.purpose
@@ -253,7 +282,7 @@ class AudienceJudge:
             capped = {} if self._cap is None else _find_capped(connection, channel, asked, self._cap)
         if self._audience.unknown_contacts is UnknownContacts.SKIP:
             verdicts.exclude(
-                wanted.index[~wanted.isin(known)],
+                wanted.index[~wanted.isin(set(known))],
                 ExclusionReason.NOT_A_CONTACT,
                 "not in the contact registry, and the campaign says `unknown_contacts: skip`",
             )
@@ -279,7 +308,7 @@ class AudienceJudge:
             verdicts.exclude(
                 rows, ExclusionReason.FREQUENCY_CAPPED, wanted.loc[rows].map(_describe(capped, self._cap.cap))
             )
-        return set(known)
+        return known
 
     def _leave_no_trace(self, exclusions: pd.DataFrame, addresses: "pd.Series[str]") -> None:
         """Rows of people who were erased and are in a list again: they are counted, and not written down."""

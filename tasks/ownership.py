@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,12 +37,14 @@ class Ownership:
         handed_over_before: Messages that were handed over already.
         abandoned: Messages that an earlier process left in `sending`; they are `unknown` now.
         error: Set it to why the run stops, before giving it back.
+        waits_until: Set it to when the run may go on by itself, if that is all it stops for.
     """
 
     owner: str
     handed_over_before: int = 0
     abandoned: int = 0
     error: str | None = None
+    waits_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def owned_run(run_id: int, *, alone: bool = False) -> Iterator[Ownership]:
                 yield ownership
         except BaseException as error:
             ownership.error = ownership.error or type(error).__name__
+            ownership.waits_until = None
             raise
         finally:
             _wait_for_helpers(ledger, run_id, ownership.owner)
@@ -109,7 +113,7 @@ def owned_run(run_id: int, *, alone: bool = False) -> Iterator[Ownership]:
 @again_while_busy
 def _acquire(ledger: Ledger, run_id: int, ownership: Ownership, *, alone: bool) -> None:
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run_id, ownership.owner)
+        runs.acquire_run(connection, run_id, ownership.owner, in_part=alone)
         ownership.abandoned = chunks.settle_abandoned(connection, run_id)
         counts = runs.count_statuses(connection, run_id)
         ownership.handed_over_before = sum(n for status, n in counts.items() if status.is_handed_over)
@@ -121,7 +125,9 @@ def _acquire(ledger: Ledger, run_id: int, ownership: Ownership, *, alone: bool) 
 def _release(ledger: Ledger, run_id: int, ownership: Ownership) -> None:
     with ledger.writing() as connection:
         chunks.settle_abandoned(connection, run_id)
-        runs.release_run(connection, run_id, ownership.owner, error=ownership.error)
+        runs.release_run(
+            connection, run_id, ownership.owner, error=ownership.error, waits_until=ownership.waits_until
+        )
 
 
 def _wait_for_helpers(ledger: Ledger, run_id: int, owner: str) -> None:

@@ -20,6 +20,7 @@ from tasks.identity import RunIdentity
 from tasks.messaging.content import Content
 from tasks.prepare import PreparedAudience
 from tasks.providers.capabilities import Capabilities
+from tasks.sending_windows import WindowBook
 from tasks.store import consent, registry, runs
 from tasks.store.session import Ledger
 
@@ -108,11 +109,16 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
             chunk_sizes=np.bincount(chunk_of_message).tolist(),
         )
         chunk_id_of_message = np.array(chunk_ids, dtype=np.int64)[chunk_of_message]
+        hours = identity.hours
+        book = None if hours is None else WindowBook(connection, run.id, identity, hours)
         position = 0
         for batch in spool.messages():
             columns = batch.select(_MESSAGE_COLUMNS).to_pydict()
             columns["chunk_id"] = chunk_id_of_message[position : position + len(batch)].tolist()
             position += len(batch)
+            if book is not None:
+                where = batch.select(["hours_country", "zones"]).to_pydict()
+                columns["window_id"] = book.ids(where["hours_country"], where["zones"])
             runs.add_messages(connection, run, columns)
             new = batch.filter(batch["is_new"]).select(_CONTACT_COLUMNS)
             registry.add_contacts(connection, new.to_pydict())

@@ -27,10 +27,12 @@ from tasks.datasets.spool import SpoolWriter, withdraw_messages
 from tasks.identity import RunIdentity
 from tasks.judge import AudienceJudge, RunCap, read_suppressed_addresses
 from tasks.messaging.content import Content
+from tasks.messaging.hours_rules import SendingHours
 from tasks.messaging.prices import PriceTable
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.prices import read_prices
+from tasks.sending_windows import Place, count_places, foresee_held
 from tasks.store import consent
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
@@ -58,6 +60,8 @@ class PreparedAudience:
         prices: What messages cost; None where the campaign names no table.
         examples: A few excluded rows per reason.
         sample_texts: A few messages as their recipients would read them.
+        places: Messages by where their recipients may be, of a campaign with hours.
+        hours_notes: What a person has to know about the hours: what would be held, time zones that are none.
     """
 
     directory: str
@@ -77,6 +81,8 @@ class PreparedAudience:
     advice: list[str] = field(default_factory=list)
     examples: dict[ExclusionReason, list[str]] = field(default_factory=dict)
     sample_texts: list[str] = field(default_factory=list)
+    places: Counter[Place] = field(default_factory=Counter)
+    hours_notes: list[str] = field(default_factory=list)
 
     @property
     def excluded(self) -> int:
@@ -176,6 +182,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             cap=None
             if identity.frequency_cap is None
             else RunCap(identity.frequency_cap, identity.key, utc_now()),
+            has_hours=identity.hours is not None,
         )
         for batch in contacts.batches():
             messages, exclusions = judge.judge(batch)
@@ -184,12 +191,20 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             prepared.count(messages, exclusions)
             for frame in (messages[["row_number", "address", "variables"]], exclusions):
                 digest.update(_as_csv(frame))
+            if identity.hours is not None:
+                digest.update(_as_csv(messages[["hours_country", "zones"]]))
+                prepared.places += count_places(messages["hours_country"], messages["zones"])
     if judge.late_refusals:
         withdrawn = withdraw_messages(Path(directory), judge.late_refusals)
         prepared.withdraw(withdrawn)
         digest.update(_as_csv(withdrawn[["row_number", "reason"]]))
+        if identity.hours is not None:
+            prepared.places -= count_places(withdrawn["hours_country"], withdrawn["zones"])
     if not prepared.rows_read:
         raise DatasetError(f"{audience.path} has a header but no rows: there is nobody to send to")
+    if identity.hours is not None:
+        prepared.hours_notes = _describe_hours(identity, identity.hours, prepared.places, judge)
+        prepared.notes = [*prepared.notes, *prepared.hours_notes]
     prepared.encodings = composer.encodings
     prepared.advice = composer.advice
     prepared.sample_texts = composer.sample_texts
@@ -240,6 +255,23 @@ def compile_texts(identity: RunIdentity) -> RunTexts:
 
 def _read_prices(identity: RunIdentity) -> PriceTable | None:
     return None if identity.price_file is None else read_prices(identity.price_file)
+
+
+def _describe_hours(
+    identity: RunIdentity, hours: SendingHours, places: Counter[Place], judge: AudienceJudge
+) -> list[str]:
+    notes = []
+    held = foresee_held(identity, hours, places, utc_now())
+    if held.messages:
+        notes.append(f"hours: if it began now, {held.sentence}")
+    if count := judge.time_zone_problems.total():
+        why = ", or ".join(judge.time_zone_problems)
+        rows = ", ".join(map(str, judge.time_zone_examples))
+        notes.append(
+            f"hours: the time zone of {count:,} row{'s' * (count > 1)} was not used, for example of row {rows}: "
+            f"{why}; every zone that the number may be in counts instead"
+        )
+    return notes
 
 
 def _recognise(header: list[str], content: Content, audience: Audience, texts: RunTexts) -> ColumnMap:

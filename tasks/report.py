@@ -176,6 +176,8 @@ def say_what_was_done(account: RunAccount) -> list[str]:
             f"The addresses of this run were removed on {account.addresses_removed_at:%Y-%m-%d}, when they had "
             "been kept long enough: the counts are all that is left."
         )
+    if account.held and account.held.sentence != account.error:
+        sentences.append(f"{account.held.sentence}.")
     if account.report_problem:
         sentences.append(account.report_problem)
     return sentences
@@ -199,7 +201,11 @@ def account_as_markdown(account: RunAccount) -> str:
         f"Through {account.provider}, planned {account.created_at:%Y-%m-%d %H:%M} UTC. Digest `{account.digest}`.",
         balance,
         *map(plain, say_what_was_done(account)),
-        *([f"**Stopped:** {plain(mask_text(account.error))}. The same command resumes."] if account.error else []),
+        *(
+            [f"**Stopped:** {plain(mask_text(account.error))}. {account.what_then}".rstrip()]
+            if account.error
+            else []
+        ),
         "## From row to recipient",
         _picture(charts.draw_funnel(steps)),
         table(

@@ -28,6 +28,8 @@ def prepared(tmp_path):
                     "parts": 1,
                     "variables": None,
                     "text_key": 0,
+                    "hours_country": None,
+                    "zones": None,
                     "is_new": False,
                     **dict.fromkeys(("phone", "email", "first_name", "last_name", "timezone", "fields")),
                 }

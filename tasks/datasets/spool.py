@@ -25,6 +25,8 @@ _MESSAGES = pa.schema(
         ("parts", pa.int16()),
         ("variables", pa.string()),
         ("text_key", pa.int64()),
+        ("hours_country", pa.string()),
+        ("zones", pa.string()),
         ("is_new", pa.bool_()),
         ("phone", pa.string()),
         ("email", pa.string()),
@@ -44,7 +46,8 @@ class SpoolWriter:
     """Writes a spool; use as a context manager.
 
     `messages` have the columns `row_number, address, country, external_code, parts, variables (JSON object),
-    text_key (messages with equal keys can go in one request), is_new`, and of contacts that are new to the
+    text_key (messages with equal keys can go in one request), hours_country and zones (where the recipient may be,
+    of campaigns with hours), is_new`, and of contacts that are new to the
     registry what it shall know: `phone, email, first_name, last_name, timezone, fields (JSON object)`;
     `exclusions` have `row_number, address, reason, detail`; `suppressions` have `address`.
     """

@@ -28,6 +28,9 @@ HORIZON: Final = timedelta(days=14)
 SHORTEST: Final = timedelta(minutes=1)
 """A window that is shorter is none: the messages in it would be claimed, and then be late."""
 
+AHEAD: Final = timedelta(minutes=15)
+"""What is scheduled less than this ahead, a provider may send at once (ten minutes is documented)."""
+
 _DAYS = tuple(Day)
 _Span = tuple[datetime, datetime]
 """From, until (exclusive); in UTC, because two moments of one zone are compared by their wall clocks otherwise."""
@@ -92,6 +95,42 @@ def next_window(
             allowed = _both(allowed, _allowed_in(clock, group, country, begin.date()))
     found = next((span for span in allowed if span[1] - span[0] >= SHORTEST), None)
     return Window(*found) if found else None
+
+
+def hand_over_window(
+    rules: Sequence[HoursRule],
+    country: str,
+    zones: Collection[str],
+    purpose: Purpose,
+    now: datetime,
+    *,
+    send_at: datetime | None,
+) -> Window | None:
+    """When a message may be handed over to a provider that holds it until `send_at`.
+
+    Judged is the instant at which the person gets it. Where that is within the hours, the message may be handed
+    over at night, but not so shortly before `send_at` that the provider may send it at once: the window ends
+    before that, and the next one begins at `send_at`. Where it is not, the message waits for the first window
+    after it.
+
+    Args:
+        rules: As for `next_window`, and so on.
+        country: ISO 3166-1 alpha-2, or "".
+        zones: IANA names.
+        purpose: Why the message is sent.
+        now: With a time zone.
+        send_at: Until when the provider holds it; None, or an instant that has passed, means at once.
+    """
+    if send_at is None or send_at <= now:
+        return next_window(rules, country, zones, purpose, now)
+    arrival = next_window(rules, country, zones, purpose, send_at)
+    if arrival is None or arrival.not_after is None or arrival.not_before > send_at:
+        return arrival
+    present = next_window(rules, country, zones, purpose, now)
+    if present and present.not_before <= now and present.not_after and present.not_after > send_at:
+        return Window(present.not_before, arrival.not_after)
+    ahead = send_at.astimezone(UTC) - AHEAD
+    return Window(now.astimezone(UTC), ahead) if ahead - now >= SHORTEST else arrival
 
 
 def _rules_in_force(rules: Sequence[HoursRule], country: str, purpose: Purpose) -> list[tuple[HoursRule, ...]]:

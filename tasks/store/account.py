@@ -33,6 +33,7 @@ from tasks.store.tables import (
     Suppression,
 )
 from tasks.store.timeline import Timeline, read_timeline
+from tasks.store.windows import Held, find_held
 
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # the same
@@ -99,6 +100,8 @@ class RunAccount:
         handed_over_before: Messages that earlier commands had handed over; None when that is not known.
         report_files: Where the report was written: the page, the excluded rows, the messages not delivered.
         report_problem: Why it could not be written.
+        held: What its sending hours hold now; None where they hold nothing.
+        waits_until: When it goes on by itself, where it stopped because of its sending hours alone.
     """
 
     run_id: int
@@ -135,6 +138,8 @@ class RunAccount:
     handed_over_before: int | None = None
     report_files: tuple[str, ...] = ()
     report_problem: str | None = None
+    held: Held | None = None
+    waits_until: datetime | None = None
 
     @property
     def messages(self) -> int:
@@ -170,6 +175,15 @@ class RunAccount:
     def cost(self) -> Decimal:
         """What the provider said that the messages cost; 0 where it said nothing."""
         return sum((tally.cost for tally in self.countries.values() if tally.cost is not None), Decimal(0))
+
+    @property
+    def what_then(self) -> str:
+        """How a run that stopped goes on, for people; "" where nothing is left that could."""
+        if self.waits_until is not None:
+            return "`python -m flows.send_held` goes on with it then, as its deployment does every 5 minutes."
+        if self.held is not None and sum(self.held.for_good.values()) == self.count(MessageStatus.PLANNED):
+            return ""
+        return "The same command resumes."
 
     def count(self, *statuses: MessageStatus) -> int:
         """Messages that are in one of these statuses."""
@@ -245,6 +259,8 @@ def read_account(connection: Connection, run_id: int) -> RunAccount:
         unreadable_events=_count_unreadable_events(connection, run),
         is_simulated=bool(run.content.get("test_mode")),
         addresses_removed_at=addresses_removed_at(connection, run_id),
+        held=find_held(connection, run_id),
+        waits_until=run.waits_until,
     )
 
 

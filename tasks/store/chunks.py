@@ -21,6 +21,7 @@ from tasks.store.tables import (
     utc_now,
 )
 from tasks.store.texts import storable
+from tasks.store.windows import is_within_hours
 from tasks.store.withdrawals import withdraw_cancelled
 
 _CHUNK = Chunk.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
@@ -43,8 +44,11 @@ def is_due(addresses: Collection[str] | None = None) -> ColumnElement[bool]:
     Args:
         addresses: Only to these; None means everybody.
     """
-    due: ColumnElement[bool] = (_MESSAGE.c.status == MessageStatus.PLANNED) & or_(
-        _MESSAGE.c.not_before.is_(None), _MESSAGE.c.not_before <= utc_now()
+    now = utc_now()
+    due: ColumnElement[bool] = (
+        (_MESSAGE.c.status == MessageStatus.PLANNED)
+        & or_(_MESSAGE.c.not_before.is_(None), _MESSAGE.c.not_before <= now)
+        & is_within_hours(now)
     )
     return due if addresses is None else due & _MESSAGE.c.address.in_(addresses)
 
@@ -135,8 +139,9 @@ def may_claim(connection: Connection, chunk_id: int) -> bool:
 
 
 def has_chunks_to_take(connection: Connection, run_id: int) -> bool:
-    """Whether a chunk of a run waits for a sender."""
-    waiting = exists().where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED)
+    """Whether a chunk of a run waits for a sender, with something to hand over now."""
+    has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due())
+    waiting = exists().where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED, has_work)
     return bool(connection.execute(select(waiting)).scalar_one())
 
 

@@ -34,6 +34,7 @@ from sqlalchemy.types import TypeEngine
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.registry import suppression_applies
 from tasks.store.tables import Contact, Message, Suppression
+from tasks.store.windows import is_within_hours
 from tasks.store.withdrawals import RESEND_DECIDED, withdrawn_status
 
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
@@ -107,11 +108,14 @@ def _withdraw(dialect: str, is_unwanted: ColumnElement[bool], reason: str) -> Up
 
 @cache
 def claim_statement(dialect: str) -> Any:
-    """Make those of these messages that are planned `sending`, in a request (or none); returns their ids."""
+    """Make those of these messages that are planned `sending`, in a request (or none); returns their ids.
+
+    Not those whose window has closed since they were read: a chunk may take hours.
+    """
     now = bindparam("now", type_=_MESSAGE.c.status_at.type)
     return (
         update(_MESSAGE)
-        .where(_are_ours(dialect))
+        .where(_are_ours(dialect), is_within_hours(now))
         .values(
             status=MessageStatus.SENDING,
             reason=case((_MESSAGE.c.reason == RESEND_DECIDED, _MESSAGE.c.reason)),

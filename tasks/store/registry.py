@@ -19,9 +19,15 @@ _SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # the same
 
 @dataclass(frozen=True, slots=True)
 class KnownContact:
-    """What the registry says of one address."""
+    """What the registry says of one address.
+
+    Attributes:
+        enabled: Whether it may be written to at all.
+        timezone: As it was imported; "" where none is known, or several are.
+    """
 
     enabled: bool
+    timezone: str = ""
 
 
 def find_contacts(connection: Connection, channel: Channel, addresses: Collection[str]) -> dict[str, KnownContact]:
@@ -29,11 +35,14 @@ def find_contacts(connection: Connection, channel: Channel, addresses: Collectio
     key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
     wanted = as_table(connection, address=list(addresses))
     found: dict[str, KnownContact] = {}
-    for address, enabled in connection.execute(
-        select(key, _CONTACT.c.enabled).join_from(wanted, _CONTACT, key == wanted.c.address)
+    for address, enabled, timezone in connection.execute(
+        select(key, _CONTACT.c.enabled, _CONTACT.c.timezone).join_from(wanted, _CONTACT, key == wanted.c.address)
     ):
-        earlier = found.get(address)
-        found[address] = KnownContact(enabled=enabled and (earlier is None or earlier.enabled))
+        contact = KnownContact(enabled, timezone or "")
+        earlier = found.get(address, contact)
+        found[address] = KnownContact(
+            enabled and earlier.enabled, contact.timezone if contact.timezone == earlier.timezone else ""
+        )
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, null, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
@@ -71,6 +71,7 @@ class RunRecord:
     created_at: datetime
     finished_at: datetime | None
     error: str | None
+    waits_until: datetime | None
 
 
 _RECORD_COLUMNS = [_RUN.c[name] for name in RunRecord.__slots__]
@@ -188,7 +189,8 @@ def add_messages(connection: Connection, run: RunRecord, columns: Mapping[str, S
     Args:
         connection: The transaction that also adds the run.
         run: Their run.
-        columns: `row_number, address, country, external_code, parts, variables, chunk_id`, equally long.
+        columns: `row_number, address, country, external_code, parts, variables, chunk_id`, equally long; and
+            `window_id`, where the campaign has hours.
     """
     references = [f"{run.token}-{row_number}" for row_number in columns.get("row_number", ())]
     insert_columns(
@@ -227,11 +229,17 @@ def check_balance(connection: Connection, run: RunRecord) -> None:
         )
 
 
-def acquire_run(connection: Connection, run_id: int, owner: str) -> None:
+def acquire_run(connection: Connection, run_id: int, owner: str, *, in_part: bool = False) -> None:
     """Make this process the one that leads the sending of a run; others may help it.
 
     Who leads matters for who decides that it is over. Claims of messages are exclusive in themselves, so two
     leaders could not send one message twice.
+
+    Args:
+        connection: A writing transaction.
+        run_id: The run.
+        owner: This process.
+        in_part: Only a part is sent now: if this process dies, the rest is not to go out by itself.
 
     Raises:
         RunBusy: Another process is alive and leads it.
@@ -250,7 +258,13 @@ def acquire_run(connection: Connection, run_id: int, owner: str) -> None:
     connection.execute(
         update(_RUN)
         .where(_RUN.c.id == run_id)
-        .values(owner=owner, lease_until=now + leases.LEASE, state=RunState.SENDING, error=None)
+        .values(
+            owner=owner,
+            lease_until=now + leases.LEASE,
+            state=RunState.SENDING,
+            error=None,
+            waits_until=null() if in_part else _RUN.c.waits_until,
+        )
     )
     reopen_chunks(connection, _CHUNK.c.run_id == run_id)
 
@@ -309,8 +323,17 @@ def stop_run(connection: Connection, run_id: int, owner: str) -> None:
     )
 
 
-def release_run(connection: Connection, run_id: int, owner: str, *, error: str | None) -> RunState:
+def release_run(
+    connection: Connection, run_id: int, owner: str, *, error: str | None, waits_until: datetime | None = None
+) -> RunState:
     """Give a run back, in the state that its messages are in.
+
+    Args:
+        connection: A writing transaction.
+        run_id: The run.
+        owner: This process.
+        error: Why it stopped, for people.
+        waits_until: When it may go on by itself, where it stopped because of its sending hours alone.
 
     Returns:
         `stopped` while messages are left to hand over, `finished` when all are final, else `handed_over`.
@@ -321,7 +344,13 @@ def release_run(connection: Connection, run_id: int, owner: str, *, error: str |
     connection.execute(
         update(_RUN)
         .where(_RUN.c.id == run_id, or_(_RUN.c.owner == owner, _RUN.c.owner.is_(None)))
-        .values(owner=None, lease_until=None, error=error, **_as_values(state))
+        .values(
+            owner=None,
+            lease_until=None,
+            error=error,
+            waits_until=waits_until if state is RunState.STOPPED else None,
+            **_as_values(state),
+        )
     )
     return state
 
@@ -363,7 +392,12 @@ def settle_run(connection: Connection, run_id: int) -> RunState:
             update(_RUN)
             .where(_RUN.c.id == run_id)
             .values(
-                owner=None, lease_until=None, error=error if new is RunState.STOPPED else None, **_as_values(new)
+                owner=None,
+                lease_until=None,
+                error=error if new is RunState.STOPPED else None,
+                # Kept when its process died: what waited for its hours goes on by itself.
+                waits_until=_RUN.c.waits_until if new is RunState.STOPPED else None,
+                **_as_values(new),
             )
         )
     return new

@@ -116,6 +116,11 @@ class CampaignRun(SQLModel, table=True):
     control_by: str | None = Field(default=None, max_length=200, description="Who decided that.")
     control_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error: str | None = Field(default=None, description="Why it stopped.")
+    waits_until: datetime | None = Field(
+        default=None,
+        sa_type=UtcDateTime,
+        description="When its next sending window opens, if that is all it waits for. NULL: a person resumes it.",
+    )
     addresses_removed_at: datetime | None = Field(
         default=None, sa_type=UtcDateTime, description="When the time was over that its addresses are kept."
     )

@@ -15,6 +15,7 @@ COMMANDS = (
     "send_campaign",
     "control_campaign",
     "hand_over_chunks",
+    "send_held",
     "erase_contact",
     "prune_personal_data",
     "reconcile_deliveries",

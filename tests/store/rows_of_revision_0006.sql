@@ -18,6 +18,14 @@ INSERT INTO campaign_run
 VALUES
     (3, 'summer/1', 'summer', '1', 'thirdtok', 'sms', 'bird', 'marketing', 'stopped', 0, 'd', '{}', '{}', '{}', 's',
      '2026-01-04 11:00:00', 'pause', 'ann', '2026-01-04 11:30:00');
+INSERT INTO campaign_run
+    (id, key, name, run_key, token, channel, provider, purpose, state, rows_read, digest, campaign, content, options,
+     source_sha256, created_at, error, waits_until)
+VALUES
+    (4, 'autumn/1', 'autumn', '1', 'fourthtk', 'sms', 'bird', 'marketing', 'stopped', 0, 'd', '{}', '{}', '{}', 's',
+     '2026-01-04 11:00:00', '2 messages are held', '2026-01-05 13:00:00');
+INSERT INTO sending_window (id, run_id, country, zones, held_because)
+VALUES (2, 4, '', '', 'no time zone is known');
 INSERT INTO sending_window (id, run_id, country, zones, not_before, not_after)
 VALUES (1, 1, 'US', 'America/New_York', '2026-01-05 13:00:00', '2026-01-06 02:00:00');
 INSERT INTO chunk (id, run_id, state, size, provider, handled, attempts, provider_ticket)

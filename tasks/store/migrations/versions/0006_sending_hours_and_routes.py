@@ -28,6 +28,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('window_id', sa.Integer(), nullable=True))
         batch_op.create_foreign_key('fk_message_window_id', 'sending_window', ['window_id'], ['id'])
 
+    with op.batch_alter_table('campaign_run', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('waits_until', sa.DateTime(timezone=True), nullable=True))
+
     # Until now a run had one provider.
     for table in ('chunk', 'provider_request'):
         with op.batch_alter_table(table, schema=None) as batch_op:
@@ -53,3 +56,6 @@ def downgrade() -> None:
         batch_op.drop_column('window_id')
 
     op.drop_table('sending_window')
+
+    with op.batch_alter_table('campaign_run', schema=None) as batch_op:
+        batch_op.drop_column('waits_until')
