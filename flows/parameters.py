@@ -3,13 +3,11 @@
 What is wrong in it is said for people: which key, what stands there, what to write instead.
 """
 
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -24,7 +22,9 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from flows.campaign_hours import CampaignHours
 from flows.form_groups import grouped, ungrouped
+from flows.yaml_files import YamlFileError, read_yaml
 from tasks.concealment import conceal_text
 from tasks.contacts.addresses import tidy_address
 from tasks.contacts.audience import Audience
@@ -33,7 +33,6 @@ from tasks.identity import RunIdentity
 from tasks.messaging.content import Content, Media, ProviderTemplate
 from tasks.messaging.durations import format_duration, parse_duration
 from tasks.messaging.frequency import FrequencyCap
-from tasks.messaging.hours_rules import SendingHours
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.messaging.strict_model import StrictModel, nearest
 from tasks.providers.base import ProviderOptions
@@ -161,7 +160,7 @@ class Campaign(StrictModel):
         description="What a message costs by provider and country, in the form of data/prices.csv: a plan then "
         "says what it would cost.",
     )
-    hours: SendingHours | None = Field(
+    hours: CampaignHours | None = Field(
         default=None,
         title="Sending hours",
         description="When people may be written to, by the clock where they are; what is not allowed now waits.",
@@ -272,65 +271,8 @@ class Campaign(StrictModel):
         ]
 
 
-MOST_FILE_BYTES = 256 << 10
-"""Of a campaign file: a text has at most 10,000 characters, and all the rest is short."""
-_MOST_NODES = 10_000
-"""Of a campaign file, with every alias written out: aliases of aliases make billions of a few lines."""
-_MOST_NESTING = 20
 _MOST_PROBLEMS = 5
 _MOST_SENTENCE_CHARS = 600
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a key that occurs twice is an error; PyYAML keeps the last one without a word."""
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self._depth = 0
-        self._sizes: dict[yaml.Node, int] = {}
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """A node, once it is sure that it can be made into data within bounds."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if self._depth >= _MOST_NESTING:
-            raise yaml.composer.ComposerError(
-                None, None, f"nested more than {_MOST_NESTING} deep", event.start_mark
-            )
-        self._depth += 1
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        if node is not None:
-            self._sizes[node] = size = 1 + sum(self._sizes_inside(node))
-            if size > _MOST_NODES:
-                raise yaml.composer.ComposerError(
-                    None, None, f"more than {_MOST_NODES:,} values, with every alias written out", event.start_mark
-                )
-        return node
-
-    def _sizes_inside(self, node: yaml.Node) -> Iterator[int]:
-        children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
-        children = node.value if isinstance(node, yaml.SequenceNode) else children
-        for child in children:
-            if child not in self._sizes:  # an alias of what it stands in
-                raise yaml.composer.ComposerError(
-                    None, None, "a value contains itself: write it without `*`", child.start_mark
-                )
-            yield self._sizes[child]
-
-    def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False
-    ) -> dict[Any, Any]:  # PyYAML's signature
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int | float | bool):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be one word", key_node.start_mark)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key `{key}` occurs twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
 
 
 def read_campaign(path: str | Path, **overrides: Any) -> Campaign:
@@ -344,19 +286,11 @@ def read_campaign(path: str | Path, **overrides: Any) -> Campaign:
         CampaignError: The file cannot be read, or what stands in it cannot be used.
     """
     try:
-        source = _read_source(Path(path))
+        document = read_yaml(path)
     except FileNotFoundError:
         raise CampaignError(str(path), ["there is no such campaign file"]) from None
-    except (OSError, ValueError) as error:
-        raise CampaignError(str(path), [f"cannot be read as UTF-8 text: {error}"]) from None
-    try:
-        document = yaml.load(source, Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
-    except yaml.YAMLError as error:
-        raise CampaignError(str(path), [f"is not valid YAML: {' '.join(str(error).split())}"]) from None
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-        # What PyYAML lets through: 2026-02-30, `!!bool maybe`, a number of 5,000 digits.
-        why = " ".join(str(error).split())[:_MOST_SENTENCE_CHARS]
-        raise CampaignError(str(path), [f"has a value that is not what its form or tag says: {why}"]) from None
+    except YamlFileError as error:
+        raise CampaignError(str(path), [str(error)]) from None
     if not isinstance(document, dict):
         raise CampaignError(str(path), ["is not a campaign: it should begin with `name: ...`"])
     return parse_campaign({**document, **overrides}, where=str(path))
@@ -382,22 +316,6 @@ def parse_addresses(only: Sequence[SecretStr]) -> frozenset[str]:
             )
         addresses.add(address)
     return frozenset(addresses)
-
-
-def _read_source(path: Path) -> str:
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise CampaignError(str(path), ["is a directory: name a file in it"])
-    if not stat.S_ISREG(mode):  # opening a pipe that nobody writes to never returns
-        raise CampaignError(str(path), ["is not a file: save the campaign as one"])
-    with path.open("rb") as file:
-        source = file.read(MOST_FILE_BYTES + 1)
-    if len(source) > MOST_FILE_BYTES:
-        raise CampaignError(
-            str(path),
-            [f"has more than {MOST_FILE_BYTES >> 10} kB: it is no campaign; contacts go into audience.path"],
-        )
-    return source.decode("utf-8-sig")
 
 
 def parse_campaign(document: dict[str, Any], *, where: str = "campaign") -> Campaign:

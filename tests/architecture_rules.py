@@ -14,6 +14,7 @@ PURE = ("tasks/contacts", "tasks/messaging")
 NOT_FLOWS = (
     "flows/approval.py",
     "flows/arguments.py",
+    "flows/campaign_hours.py",
     "flows/control_command.py",
     "flows/form_groups.py",
     "flows/import_command.py",
@@ -23,6 +24,7 @@ NOT_FLOWS = (
     "flows/privacy_command.py",
     "flows/reconcile_command.py",
     "flows/terminal.py",
+    "flows/yaml_files.py",
 )
 """What flows share; every other file in `flows/` is one flow."""
 

@@ -76,6 +76,33 @@ def test_a_mistake_is_said_with_its_remedy(changes, said):
     assert any(said in problem for problem in problems(**changes))
 
 
+RULES = [{"allowed_from": "08:00", "allowed_until": "20:00"}]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        ({}, "hours: has no rules"),
+        ({"path": "no/such.yaml"}, "hours: there is no file no/such.yaml"),
+        ({"path": "data"}, "hours: data is a directory"),
+        ({"path": "data/campaigns/bird-delivery-notice.yaml"}, "is no table of sending hours: it has `rules:`"),
+        ({"path": "data/sending_hours.yaml", "rules": RULES}, "hours: give `path` or `rules`, and not both"),
+        ({"rules": [{"allowed_from": "08:00", "allowed_until": "26:00"}]}, "hours.rules.0.allowed_until: is not"),
+        ({"rulez": RULES}, "did you mean `rules`?"),
+    ],
+)
+def test_hours_that_are_none_are_refused(hours, said):
+    assert any(said in problem for problem in problems(hours=hours))
+
+
+def test_hours_from_a_file_become_the_campaigns_own_so_that_a_run_keeps_to_them():
+    campaign = parse_campaign(GOOD | {"hours": {"path": "data/sending_hours.yaml", "rules": []}})
+    document = campaign.as_document()
+    assert document["hours"].keys() == {"rules"}
+    assert campaign.identity.hours.rules == campaign.hours.rules
+    assert parse_campaign(document) == campaign
+
+
 def test_values_are_not_repeated_in_the_message():
     assert "hunter2" not in str(problems(sender={"secret": "hunter2"}))
 
