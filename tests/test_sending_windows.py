@@ -1,0 +1,156 @@
+"""The windows of a run, from the campaign's hours: at planning, when one has passed, and when nothing is known."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from tasks.identity import RunIdentity, identity_of
+from tasks.messaging.content import Content
+from tasks.messaging.hours_rules import SendingHours
+from tasks.sending_windows import (
+    LAST_CALL,
+    WindowBook,
+    find_held,
+    foresee_held,
+    judge_place,
+    renew_passed_windows,
+    renew_windows,
+)
+from tasks.store import runs
+from tasks.store.session import LedgerError
+from tasks.store.tables import CampaignRun, SendingWindow, utc_now
+
+RUN, WINDOW = CampaignRun.__table__, SendingWindow.__table__
+HOURS = {"rules": [{"countries": ["FR", "US"], "allowed_from": "08:00", "allowed_until": "20:00"}]}
+PARIS = ("FR", "Europe/Paris")
+FLORIDA = ("US", "America/Chicago,America/New_York")
+
+
+def identity(hours=HOURS, **content):
+    return RunIdentity(
+        name="spring",
+        run_key="1",
+        provider="bird",
+        content=Content(channel="sms", purpose="marketing", text="Hello", **content),
+        options={},
+        campaign={"name": "spring", "hours": hours},
+    )
+
+
+def judged(place, now, **content):
+    return judge_place(identity(**content), SendingHours(**HOURS), place, at(now))
+
+
+def at(text):
+    return datetime.fromisoformat(f"{text}+00:00")
+
+
+def test_a_place_has_a_window_that_closes_before_a_request_could_be_late():
+    found = judged(PARIS, "2026-06-01T22:00")
+    assert (found.not_before, found.not_after) == (at("2026-06-02T06:00"), at("2026-06-02T18:00") - LAST_CALL)
+    found = judged(FLORIDA, "2026-06-01T22:00")
+    assert (found.not_before, found.not_after) == (at("2026-06-01T22:00"), at("2026-06-02T00:00") - LAST_CALL)
+
+
+def test_the_last_minutes_of_a_window_belong_to_the_next_one():
+    assert judged(PARIS, "2026-06-01T17:57").not_before == at("2026-06-01T17:57")
+    assert judged(PARIS, "2026-06-01T17:57:01").not_before == at("2026-06-02T06:00")
+
+
+def test_what_the_provider_holds_until_it_may_arrive_is_handed_over_at_night():
+    found = judged(PARIS, "2026-06-01T22:00", send_at=at("2026-06-02T09:00"))
+    assert (found.not_before, found.not_after) == (at("2026-06-01T22:00"), at("2026-06-02T08:45") - LAST_CALL)
+
+
+def test_a_country_without_a_rule_needs_no_window_and_one_without_a_zone_never_gets_one():
+    assert judged(("SE", ""), "2026-06-01T22:00") is None
+    held = judged(("FR", ""), "2026-06-01T12:00")
+    assert held.not_before is None
+    assert held.held_because.startswith("no time zone is known")
+    unknown = judged(("", "Mars/Olympus_Mons,Europe/Paris"), "2026-06-01T12:00")
+    assert unknown.not_before is None
+    assert "in all of the 2 time zones" in unknown.held_because
+
+
+def test_what_would_be_held_is_foreseen():
+    held = foresee_held(
+        identity(),
+        SendingHours(**HOURS),
+        {PARIS: 3, FLORIDA: 2, ("SE", ""): 5, ("FR", ""): 1},
+        at("2026-06-01T22:00"),
+    )
+    assert held.opening == {at("2026-06-02T06:00"): {"FR": 3}}
+    assert list(held.for_good.values()) == [1]
+
+
+@pytest.fixture
+def run(ledger):
+    """A run with hours that are open now, and the ids of the windows of two places."""
+    always = {"rules": [{"allowed_from": "00:00", "allowed_until": "24:00"}]}
+    planned = identity(always)
+    with ledger.writing() as connection:
+        record, _ = runs.create_run(
+            connection,
+            name="spring",
+            run_key="1",
+            channel=planned.content.channel,
+            provider="bird",
+            purpose=planned.content.purpose,
+            rows_read=0,
+            digest="d",
+            campaign=planned.campaign,
+            content=planned.content.model_dump(mode="json"),
+            options={},
+            source_sha256="s",
+            chunk_sizes=[1],
+        )
+        book = WindowBook(connection, record.id, planned, planned.hours)
+        ids = book.ids(["FR", "US", "FR", None], ["Europe/Paris", FLORIDA[1], "Europe/Paris", None])
+    assert ids == [ids[0], ids[1], ids[0], ids[3]]
+    assert len(set(ids)) == 3
+    return record
+
+
+def windows_of(ledger):
+    with ledger.reading() as connection:
+        return connection.execute(select(WINDOW.c.not_before, WINDOW.c.not_after).order_by(WINDOW.c.id)).all()
+
+
+def change(ledger, place, **values):
+    with ledger.writing() as connection:
+        connection.execute(update(WINDOW).where(WINDOW.c.country == place).values(**values))
+
+
+def test_a_window_that_has_passed_is_judged_anew_and_the_others_stay(ledger, run):
+    before = windows_of(ledger)
+    ago = utc_now() - timedelta(hours=1)
+    change(ledger, "FR", not_before=ago, not_after=ago)
+    renew_passed_windows(ledger, run.id)
+    after = windows_of(ledger)
+    assert after[1:] == before[1:]
+    assert ago < after[0].not_before <= utc_now() < after[0].not_after
+
+
+def test_one_that_never_opens_is_judged_anew_when_the_run_is_taken_up(ledger, run):
+    change(ledger, "US", not_before=None, not_after=None, held_because="zones were not known")
+    renew_passed_windows(ledger, run.id)
+    assert windows_of(ledger)[1].not_before is None
+    renew_windows(ledger, run.id)
+    assert windows_of(ledger)[1].not_before is not None
+    assert windows_of(ledger)[2].not_before is None, "nobody knows where that is"
+    assert find_held(run.id) is None, "it has no messages"
+
+
+def test_a_run_with_windows_and_without_hours_is_not_sent(ledger, run):
+    with ledger.writing() as connection:
+        connection.execute(update(RUN).values(campaign={"name": "spring"}))
+    change(ledger, "FR", not_after=utc_now())
+    with pytest.raises(LedgerError, match="no hours to judge them by"):
+        renew_windows(ledger, run.id)
+
+
+def test_the_hours_of_a_run_are_those_of_its_campaign(ledger, run):
+    with ledger.reading() as connection:
+        assert identity_of(runs.get_run(connection, run.id)).hours is not None
+    assert identity(hours=None).hours is None
