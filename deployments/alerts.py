@@ -74,7 +74,7 @@ def wanted_automations(deployments: Mapping[str, UUID], webhook: UUID) -> list[A
         ),
         _automation(
             "rollcall: a job failed",
-            "A job that reconciles, learns opt-outs, imports contacts or removes old data left work.",
+            "A job that sends what is held, reconciles, learns opt-outs, imports or removes data left work.",
             _reacting(jobs, "Incomplete", "PartlyImported", "Failed", "Crashed"),
             _say("flow_run.state.name", webhook),
         ),

@@ -31,7 +31,7 @@ from tasks.report import count_run, publish_report
 from tasks.resume import find_run_to_resume
 from tasks.run_control import control_of
 from tasks.sending_windows import find_held
-from tasks.stopping import stopping_on_sigterm
+from tasks.stopping import is_stop_requested, stopping_on_sigterm
 from tasks.store import runs
 from tasks.store.account import RunAccount
 from tasks.store.session import Ledger, LedgerError
@@ -201,8 +201,17 @@ def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccoun
     return _end_in(Completed(message=f"{account.key}: {account.handed_over} messages handed over", data=account))
 
 
-def lead_run(run: runs.RunRecord, workers: int, portion: Portion) -> tuple[str | None, bool, int]:
+def lead_run(
+    run: runs.RunRecord, workers: int, portion: Portion, *, goes_on_by_itself: bool = False
+) -> tuple[str | None, bool, int]:
     """Send a run until nothing is left, or something stops it.
+
+    Args:
+        run: The run.
+        workers: Processes that hand chunks over at once.
+        portion: What is handed over now.
+        goes_on_by_itself: If this process is told to end, because its machine is, nobody has decided anything
+            about the run: it waits for the next look at what is held. A person who cancels does decide.
 
     Returns:
         Why it stopped, if it did; whether that was because it was cancelled; and what had been handed over before.
@@ -225,6 +234,8 @@ def lead_run(run: runs.RunRecord, workers: int, portion: Portion) -> tuple[str |
         ownership.error = stopped
         if stopped is None and portion.is_everything and (held := find_held(run.id)):
             ownership.error, ownership.waits_until = held.sentence, held.until
+        elif goes_on_by_itself and is_stop_requested() and not watch.is_cancelled:
+            ownership.waits_until = run.waits_until
     cancelled = watch.is_cancelled or control_of(run.id) is RunControl.CANCEL
     return stopped, cancelled, ownership.handed_over_before
 

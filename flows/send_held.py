@@ -102,7 +102,7 @@ def _go_on_with(run: runs.RunRecord, done: HeldSendings) -> bool:
         done.troubles.append(f"{run.key} was not sent: {error}")
         return False
     try:
-        stopped, is_over, handed_over_before = lead_run(run, 1, Portion())
+        stopped, is_over, handed_over_before = lead_run(run, 1, Portion(), goes_on_by_itself=True)
     except (runs.RunBusy, runs.RunHeldBack):  # somebody was quicker
         return False
     except ConfigurationError as error:

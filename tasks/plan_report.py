@@ -32,6 +32,7 @@ def publish_plan(
     requests = count_requests(Spool(Path(prepared.directory)).text_keys(), chunk_size, identity.capabilities)
     key = run_key_of(identity.name, identity.run_key)
     warnings = [
+        *prepared.hours_notes,
         *find_text_warnings(identity.content),
         *identity.adapter.find_warnings(identity.content, identity.provider_options),
     ]

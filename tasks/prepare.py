@@ -204,7 +204,6 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
         raise DatasetError(f"{audience.path} has a header but no rows: there is nobody to send to")
     if identity.hours is not None:
         prepared.hours_notes = _describe_hours(identity, identity.hours, prepared.places, judge)
-        prepared.notes = [*prepared.notes, *prepared.hours_notes]
     prepared.encodings = composer.encodings
     prepared.advice = composer.advice
     prepared.sample_texts = composer.sample_texts

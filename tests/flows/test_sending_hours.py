@@ -1,6 +1,8 @@
 """Sending hours through the sandbox: who may not be written to now waits, and goes out when the window opens."""
 
 import re
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -16,6 +18,7 @@ from tasks.contacts.audience import Audience
 from tasks.messaging.hours_rules import Day, HoursRule, SendingHours
 from tasks.messaging.statuses import MessageStatus
 from tasks.run_control import Action, control_run
+from tasks.stopping import allow_sending, request_stop
 from tasks.store import runs
 from tasks.store.tables import CampaignRun, Contact, RunState, SendingWindow, utc_now
 
@@ -76,7 +79,7 @@ def open_windows(ledger):
 def test_who_may_not_be_written_to_now_is_held_and_gets_it_when_the_window_opens(sandbox, job, ledger):
     plan = send_campaign(job(), dry_run=True)
     (note,) = plan.prepared.hours_notes
-    assert note in plan.prepared.notes
+    assert note in plan.warnings
     assert re.fullmatch(r"hours: if it began now, 2 messages are held until .{16} UTC \(SE\)", note)
 
     account = send_campaign(job(), approve=plan.prepared.digest)
@@ -142,6 +145,31 @@ def test_a_run_that_was_paused_or_of_which_only_a_part_was_wanted_does_not_go_on
     control_run.fn(2, Action.RESUME)
     assert [account.run_id for account in send_held().accounts] == [2]
     assert sandbox.received("bird").total() == 6
+
+
+@pytest.mark.long
+def test_what_is_held_goes_on_when_the_process_that_sent_it_was_told_to_end(sandbox, campaign, ledger):
+    people = 300
+    send_campaign(campaign("bird", people, hours=closed()))
+    open_windows(ledger)
+    sandbox.switch(bird={"faults": {"latency_seconds": 1.5}})
+
+    def end() -> None:
+        while not sandbox.received("bird"):
+            time.sleep(0.05)
+        request_stop()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    done = send_held()
+    ending.join()
+    assert done.troubles == ["test/1 stopped: stopped on request."]
+    assert 0 < sandbox.received("bird").total() < people
+    allow_sending()
+    sandbox.switch(bird={"faults": {"latency_seconds": 0}})
+    (account,) = send_held().accounts
+    assert account.statuses == {MessageStatus.ACCEPTED: people}
+    assert sandbox.received("bird").total() == people
 
 
 def closed():
