@@ -10,6 +10,7 @@ import pytest
 from tasks.messaging.statuses import ExclusionReason, MessageStatus
 from tasks.report_page import CorrectionFile, render_report_page
 from tasks.store.account import MOST_KINDS, Tally
+from tasks.store.windows import Held
 from tests.accounts import make_account
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -218,3 +219,25 @@ def test_no_row_nobody_left_one_message_and_millions_are_pages_too(changes):
     page = Page(render(make_account(**changes)))
     assert "Every row is answered for." in page.words
     assert "None" not in re.sub(r"None\.", "", page.words)
+
+
+UNTIL = datetime(2026, 11, 23, 8, tzinfo=UTC)
+HELD = Held({UNTIL: {"FR": 3}}, {})
+IS_HELD = "3 messages are held until 2026-11-23 08:00 UTC (FR)"
+
+
+def test_what_sending_hours_hold_is_said_once_and_who_goes_on_with_it():
+    said = words(held=HELD, error=IS_HELD, waits_until=UNTIL)
+    assert f"Stopped: {IS_HELD}. python -m flows.send_held goes on with it then" in said
+    assert said.count(IS_HELD) == 1
+    assert f"Held by the sending hours: {IS_HELD}." in words(held=HELD, error="no credit")
+    assert "Stopped: no credit. The same command resumes." in words(held=HELD, error="no credit")
+
+
+def test_of_a_run_of_which_all_that_is_left_is_held_for_good_nothing_resumes():
+    held = Held({}, {"no zone": 2})
+    statuses = {MessageStatus.PLANNED: 2}
+    assert "resumes" not in words(held=held, error=held.sentence, statuses=statuses)
+    assert "The same command resumes." in words(
+        held=held, error=held.sentence, statuses={MessageStatus.PLANNED: 3}
+    )

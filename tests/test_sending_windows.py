@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from tasks.contacts.audience import Audience
 from tasks.identity import RunIdentity, identity_of
 from tasks.messaging.content import Content
 from tasks.messaging.hours_rules import SendingHours
+from tasks.plan import plan_run
+from tasks.prepare import prepare_audience
 from tasks.sending_windows import (
     LAST_CALL,
     WindowBook,
@@ -18,10 +21,12 @@ from tasks.sending_windows import (
     renew_windows,
 )
 from tasks.store import runs
+from tasks.store.registry import add_contacts
 from tasks.store.session import LedgerError
-from tasks.store.tables import CampaignRun, SendingWindow, utc_now
+from tasks.store.tables import CampaignRun, Message, SendingWindow, utc_now
+from tests.rows import columns_of
 
-RUN, WINDOW = CampaignRun.__table__, SendingWindow.__table__
+RUN, WINDOW, MESSAGE = CampaignRun.__table__, SendingWindow.__table__, Message.__table__
 HOURS = {"rules": [{"countries": ["FR", "US"], "allowed_from": "08:00", "allowed_until": "20:00"}]}
 PARIS = ("FR", "Europe/Paris")
 FLORIDA = ("US", "America/Chicago,America/New_York")
@@ -148,6 +153,51 @@ def test_a_run_with_windows_and_without_hours_is_not_sent(ledger, run):
     change(ledger, "FR", not_after=utc_now())
     with pytest.raises(LedgerError, match="no hours to judge them by"):
         renew_windows(ledger, run.id)
+
+
+PEOPLE = """Mobile,First name,Time zone
++12125550100,Ann,
++18505550101,Bob,
++18505550102,Cy,america/chicago
++18505550103,Di,CST6CDT
++46701740605,Eve,
++491713920001,Fay,
+"""
+"""+1 850 is in two zones; the registry knows where Eve is."""
+
+
+def test_where_people_are_is_read_from_the_list_the_registry_and_the_number(ledger, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(PEOPLE, encoding="utf-8")
+    with ledger.writing() as connection:
+        add_contacts(connection, columns_of([{"phone": "+46701740605", "timezone": "Asia/Tokyo", "fields": {}}]))
+    everywhere = {"rules": [{"countries": ["US", "SE"], "allowed_from": "00:00", "allowed_until": "24:00"}]}
+    prepared = prepare_audience.fn(identity(everywhere), Audience(path=str(path)), str(tmp_path))
+    assert prepared.places == {
+        ("US", "America/New_York"): 1,
+        ("US", "America/Chicago,America/New_York"): 2,
+        ("US", "America/Chicago"): 1,
+        ("SE", "Asia/Tokyo"): 1,
+        ("DE", "Europe/Berlin,Europe/Busingen"): 1,
+    }
+    (note,) = prepared.hours_notes
+    assert note.startswith("hours: the time zone of 1 row was not used, for example of row 5: the time zone is an")
+
+    plan_run.fn(identity(everywhere), prepared, 100)
+    with ledger.reading() as connection:
+        found = connection.execute(
+            select(MESSAGE.c.row_number, WINDOW.c.country, WINDOW.c.zones)
+            .join_from(MESSAGE, WINDOW, WINDOW.c.id == MESSAGE.c.window_id, isouter=True)
+            .order_by(MESSAGE.c.row_number)
+        ).all()
+    assert found == [
+        (2, "US", "America/New_York"),
+        (3, "US", "America/Chicago,America/New_York"),
+        (4, "US", "America/Chicago"),
+        (5, "US", "America/Chicago,America/New_York"),
+        (6, "SE", "Asia/Tokyo"),
+        (7, None, None),
+    ]
 
 
 def test_the_hours_of_a_run_are_those_of_its_campaign(ledger, run):

@@ -181,7 +181,8 @@ class RunAccount:
         """How a run that stopped goes on, for people; "" where nothing is left that could."""
         if self.waits_until is not None:
             return "`python -m flows.send_held` goes on with it then, as its deployment does every 5 minutes."
-        if self.held is not None and sum(self.held.for_good.values()) == self.count(MessageStatus.PLANNED):
+        held_for_good = sum(self.held.for_good.values()) if self.held else 0
+        if held_for_good and held_for_good == self.count(MessageStatus.PLANNED):
             return ""
         return "The same command resumes."
 

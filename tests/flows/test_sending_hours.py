@@ -112,6 +112,7 @@ def test_who_may_not_be_written_to_now_is_held_and_gets_it_when_the_window_opens
     assert the_run(ledger).waits_until is None
 
 
+@pytest.mark.long
 def test_the_command_says_until_when_messages_are_held_and_ends_with_attention(
     sandbox, job, ledger, tmp_path, capsys
 ):
@@ -197,6 +198,7 @@ def test_a_run_whose_suppression_file_is_gone_is_not_sent_and_that_is_said(
     assert set(sandbox.received("bird")) == {*AMERICANS[1:], SWEDES[1]}
 
 
+@pytest.mark.long
 def test_where_nobody_knows_the_time_zone_the_message_is_held_for_good(sandbox, ledger, tmp_path):
     path = tmp_path / "people.csv"
     people = "Ann,ann@example.com,Europe/Paris\nBob,bob@example.com,\nCy,cy@example.com,CET\n"
@@ -216,3 +218,12 @@ def test_where_nobody_knows_the_time_zone_the_message_is_held_for_good(sandbox, 
     with ledger.writing() as connection:  # the registry knows Bob, and where he lives
         connection.execute(update(CONTACT).values(timezone="Europe/Paris"))
     assert send_campaign(job.model_copy(update={"run_key": "2"})).handed_over == 2
+
+
+@pytest.mark.long
+def test_the_provider_holds_until_its_time_only_what_may_arrive_then(sandbox, job, ledger):
+    tomorrow = (utc_now() + timedelta(days=1)).isoformat()
+    account = send_campaign(job(schedule={"send_at": tomorrow}))
+    assert account.statuses == {MessageStatus.SCHEDULED: 3, MessageStatus.PLANNED: 2}
+    assert set(sandbox.received("bird")) == set(AMERICANS)
+    assert account.held.opening.keys() == {the_run(ledger).waits_until}
