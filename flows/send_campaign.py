@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr
 from flows.approval import is_approved
 from flows.hand_over_chunks import helpers
 from flows.parameters import Campaign, CampaignError, parse_addresses
+from flows.seeds import campaign_for_seeds, why_seeds_stop_it
 from tasks.blocks import load_credentials
 from tasks.dispatch import Portion, lead_sending
 from tasks.flow_run_page import tag_flow_run
@@ -115,6 +116,7 @@ def send_campaign(
         _refuse(campaign, campaign.find_lateness(flow_run.scheduled_start_time))
     if pause_for_approval and not dry_run:
         plan = _plan(campaign, chunk_size)
+        _send_to_seeds_first(campaign)
         if not is_approved(plan):
             return _end_in(Cancelled(message=f"{plan.key} was not approved: nothing was sent"))
         approve = plan.prepared.digest  # what is sent is prepared anew: it must be the same still
@@ -124,6 +126,7 @@ def send_campaign(
         if dry_run:
             return publish_plan(identity, prepared, chunk_size, None if run is None else run.created_at)
         _check_approval(approve, prepared.digest)
+        _send_to_seeds_first(campaign)
         for note in prepared.hours_notes:
             get_run_logger().warning(note)
         with suppress(runs.RunExists):  # another process was quicker; what it planned is compared below
@@ -141,6 +144,20 @@ def _plan(campaign: Campaign, chunk_size: int) -> Plan:
         return publish_plan(campaign.identity, prepared, chunk_size)
 
 
+def _send_to_seeds_first(campaign: Campaign) -> None:
+    """Hand the message over to the seeds, if there are any; who had it already gets no second one.
+
+    Raises:
+        RunStopped: Not all of them could be served; nobody else gets anything.
+    """
+    of_seeds = campaign_for_seeds(campaign)
+    if of_seeds is None:
+        return
+    account = cast("RunAccount", send_campaign(of_seeds))
+    if why := why_seeds_stop_it(account, NOT_WELL):
+        raise RunStopped(why, account)
+
+
 def check_campaign(campaign: Campaign, *, needs_credentials: bool) -> runs.RunRecord | None:
     """Refuse early and cheaply what cannot be sent: provider rules, credentials, columns, variables.
 
@@ -153,6 +170,8 @@ def check_campaign(campaign: Campaign, *, needs_credentials: bool) -> runs.RunRe
     run = find_run_to_resume(campaign.identity, campaign.audience.path)
     if run is None:  # else everybody is in the ledger, and the file may have gone
         check_audience(campaign.identity, campaign.audience)
+        if of_seeds := campaign_for_seeds(campaign):
+            check_audience(of_seeds.identity, of_seeds.audience)
     return run
 
 

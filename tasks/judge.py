@@ -58,14 +58,29 @@ def read_suppressed_addresses(audience: Audience, channel: Channel) -> "Iterator
         DatasetError: The file cannot be read, or a row of it cannot.
         ColumnError: It has no column with addresses.
     """
-    if audience.suppressions is None:
-        return
+    if audience.suppressions is not None:
+        yield from _read_addresses(audience.suppressions, {}, audience, channel)
+
+
+def read_seed_addresses(audience: Audience, channel: Channel) -> "Iterator[pd.Series[str]]":
+    """The addresses of the campaign's seed file, normalised, in batches.
+
+    Raises:
+        DatasetError, ColumnError: As `read_suppressed_addresses`.
+    """
+    if audience.seeds is not None:
+        yield from _read_addresses(audience.seeds, audience.columns, audience, channel)
+
+
+def _read_addresses(
+    path: str, overrides: Mapping[str, str], audience: Audience, channel: Channel
+) -> "Iterator[pd.Series[str]]":
     needed = Meaning.EMAIL if channel is Channel.EMAIL else Meaning.PHONE
-    with open_contacts(audience.suppressions) as file:
-        columns = recognise_columns(file.header, overrides={}, needed=needed)
+    with open_contacts(path) as file:
+        columns = recognise_columns(file.header, overrides=overrides, needed=needed)
         for batch in file.batches():
             found = normalise_addresses(columns.extract(batch.frame), channel, audience.default_country)
-            _refuse_unreadable(audience.suppressions, found, batch.torn)
+            _refuse_unreadable(path, found, batch.torn)
             yield found.loc[found["address"] != "", "address"]
 
 
@@ -133,6 +148,7 @@ class AudienceJudge:
         composer: Writes the text of every row that may get one.
         capabilities: The provider's limits.
         suppressed: Addresses of the campaign's suppression file.
+        seeds: Addresses of its seed file: they got the message before.
         ledger: Known contacts, suppressions, and what people were sent before.
         cap: How much marketing one person may get; None is no limit.
         has_hours: Whether it matters where each recipient may be.
@@ -147,6 +163,7 @@ class AudienceJudge:
         composer: Composer,
         capabilities: Capabilities,
         suppressed: AddressIndex,
+        seeds: AddressIndex,
         ledger: Ledger,
         cap: RunCap | None = None,
         has_hours: bool = False,
@@ -157,6 +174,7 @@ class AudienceJudge:
         self._composer = composer
         self._can = capabilities
         self._suppressed = suppressed
+        self._seeds = seeds
         self._ledger = ledger
         self._cap = cap
         self._has_hours = has_hours
@@ -181,6 +199,7 @@ class AudienceJudge:
             found = _address_by_code(found, cells["external_code"])
         verdicts = _Verdicts(found["reason"], found["detail"])
         self._exclude_duplicates(found["address"], verdicts)
+        self._exclude_seeds(found["address"], verdicts)
         disabled, opted_out = cells["disabled"], cells["opted_out"]
         why = cells["eligibility_detail"]
         verdicts.exclude(cells.index[disabled], ExclusionReason.DISABLED, why)
@@ -235,6 +254,16 @@ class AudienceJudge:
             earlier.index,
             ExclusionReason.DUPLICATE,
             "the same address as row " + earlier.astype("int64").astype(str),
+        )
+
+    def _exclude_seeds(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> None:
+        if not len(self._seeds):
+            return
+        open_addresses = addresses.loc[verdicts.open_rows]
+        verdicts.exclude(
+            open_addresses.index[self._seeds.contains(open_addresses)],
+            ExclusionReason.DUPLICATE,
+            f"gets it first, as one of the seeds in {self._audience.seeds}",
         )
 
     def _remember_late_refusals(

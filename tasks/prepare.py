@@ -25,7 +25,7 @@ from tasks.costs import Share
 from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.datasets.spool import SpoolWriter, withdraw_messages
 from tasks.identity import RunIdentity
-from tasks.judge import AudienceJudge, RunCap, read_suppressed_addresses
+from tasks.judge import AudienceJudge, RunCap, read_seed_addresses, read_suppressed_addresses
 from tasks.messaging.content import Content
 from tasks.messaging.hours_rules import SendingHours
 from tasks.messaging.prices import PriceTable
@@ -163,6 +163,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
         for addresses in read_suppressed_addresses(audience, content.channel):
             suppressed.first_rows(addresses)
             spool.add_suppressions(addresses.to_frame("address"))
+        seeds = _read_seeds(prepared, audience, content.channel, digest)
         composer = Composer(
             texts,
             columns.variables,
@@ -178,6 +179,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             composer=composer,
             capabilities=capabilities,
             suppressed=suppressed,
+            seeds=seeds,
             ledger=ledger,
             cap=None
             if identity.frequency_cap is None
@@ -209,6 +211,18 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
     prepared.sample_texts = composer.sample_texts
     prepared.digest = digest.hexdigest()[:16]
     return prepared
+
+
+def _read_seeds(
+    prepared: PreparedAudience, audience: Audience, channel: Channel, digest: "hashlib._Hash"
+) -> AddressIndex:
+    seeds = AddressIndex()
+    for addresses in read_seed_addresses(audience, channel):
+        seeds.first_rows(addresses)
+        digest.update(_as_csv(addresses.to_frame("address")))
+    if audience.seeds is not None:
+        prepared.notes.append(f"{len(seeds):,} seeds get it first: {audience.seeds}")
+    return seeds
 
 
 @task(name="refresh suppressions", cache_policy=NO_CACHE, persist_result=False)

@@ -23,6 +23,7 @@ NOT_FLOWS = (
     "flows/parameters.py",
     "flows/privacy_command.py",
     "flows/reconcile_command.py",
+    "flows/seeds.py",
     "flows/terminal.py",
     "flows/yaml_files.py",
 )

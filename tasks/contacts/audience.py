@@ -69,6 +69,12 @@ class Audience(StrictModel):
         title="Unknown contacts",
         description="create: send and add them to the registry; skip: send only to contacts in the registry.",
     )
+    seeds: FileReference | None = Field(
+        default=None,
+        title="Seed file",
+        description="A contact file of your own people: they get the message first, and if that fails nobody else "
+        "does. Sending hours and the frequency cap do not hold for them.",
+    )
     suppressions: FileReference | None = Field(
         default=None,
         title="Suppression file",

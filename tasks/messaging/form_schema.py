@@ -11,13 +11,16 @@ _BOXES = frozenset({"string", "integer", "number"})
 
 
 def without_null_choices(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an object, with a plain box for each property that is optional and simple.
+    """The schema of an object, with a title for each property, and a plain box where it is optional and simple.
 
     Args:
         schema: Of an object, with `properties`. It is not changed.
     """
     properties = schema.get("properties", {})
-    return {**schema, "properties": {name: _as_box(of_property) for name, of_property in properties.items()}}
+    boxes = {name: _as_box(of_property) for name, of_property in properties.items()}
+    # A group of fields has no title of its own in pydantic's schema, and Prefect's second UI calls it "Field".
+    titles = {name: {"title": name.replace("_", " ").capitalize(), **box} for name, box in boxes.items()}
+    return {**schema, "properties": titles}
 
 
 def _as_box(schema: dict[str, Any]) -> dict[str, Any]:

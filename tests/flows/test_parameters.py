@@ -124,7 +124,16 @@ def test_prefect_can_draw_the_form_and_offers_the_providers():
     assert form["limits"]["properties"]["frequency_cap"]["title"] == "Frequency cap"
     cap = schema.definitions["FrequencyCap"]["properties"]
     assert (cap["messages"]["minimum"], cap["days"]["minimum"], cap["days"]["maximum"]) == (1, 1, 366)
-    assert set(schema.properties) == {"campaign", "dry_run", "approve", "chunk_size", "workers", "limit", "only"}
+    assert set(schema.properties) == {
+        "campaign",
+        "dry_run",
+        "approve",
+        "pause_for_approval",
+        "chunk_size",
+        "workers",
+        "limit",
+        "only",
+    }
 
 
 def boxes(schema, definitions):
