@@ -31,7 +31,7 @@ from tasks.prepare import check_audience, prepare_audience, refresh_suppressions
 from tasks.report import count_run, publish_report
 from tasks.resume import find_run_to_resume
 from tasks.run_control import control_of
-from tasks.sending_windows import find_held
+from tasks.sending_windows import look_at_held, now_in_ledger
 from tasks.stopping import is_stop_requested, stopping_on_sigterm
 from tasks.store import runs
 from tasks.store.account import RunAccount
@@ -247,11 +247,18 @@ def lead_run(
         if portion.is_everything:
             after_giving_back.enter_context(helpers(run, workers - 1))
         with watching_flow_run(run.id, ownership.owner) as watch:
-            stopped = lead_sending(run.id, ownership.owner, portion)
-            while stopped is not None and watch.wait_while_paused():
+            began = now_in_ledger()
+            while True:
                 stopped = lead_sending(run.id, ownership.owner, portion)
+                if stopped is None:
+                    held, has_opened, now = look_at_held(run.id, since=began)
+                    if not (has_opened and portion.is_everything):
+                        break
+                    began = now  # a window has opened since: what it held was passed by
+                elif not watch.wait_while_paused():
+                    break
         ownership.error = stopped
-        if stopped is None and portion.is_everything and (held := find_held(run.id)):
+        if stopped is None and portion.is_everything and held is not None:
             ownership.error, ownership.waits_until = held.sentence, held.until
         elif goes_on_by_itself and is_stop_requested() and not watch.is_cancelled:
             ownership.waits_until = run.waits_until

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -132,12 +132,40 @@ def _renew(ledger: Ledger, run_id: int, *, also_held_for_good: bool) -> None:
             windows.set_window(connection, window.id, hand_over or HandOver(now, None))
 
 
-def find_held(run_id: int) -> Held | None:
-    """What the sending hours hold of a run now, by windows that are up to date; None where they hold nothing."""
+class HeldLook(NamedTuple):
+    """What was held of a run at one instant.
+
+    Attributes:
+        held: None where its sending hours hold nothing.
+        has_opened: Whether a window has opened since an earlier instant, with messages that are planned still.
+        at: That instant, by the ledger's clock.
+    """
+
+    held: Held | None
+    has_opened: bool
+    at: datetime
+
+
+def look_at_held(run_id: int, since: datetime) -> HeldLook:
+    """What the sending hours hold of a run now, by windows that are up to date.
+
+    Args:
+        run_id: The run.
+        since: An earlier instant, by the ledger's clock. Whoever was held then, and is not now, may have been
+            passed by: a sender takes each chunk once in a turn.
+    """
     with Ledger() as ledger:
         renew_passed_windows(ledger, run_id)
         with ledger.reading() as connection:
-            return windows.find_held(connection, run_id)
+            now = leases.now_of(connection)
+            held = windows.find_held(connection, run_id, now)
+            return HeldLook(held, windows.has_opened(connection, run_id, since, now), now)
+
+
+def now_in_ledger() -> datetime:
+    """The ledger's clock, by which windows open and close."""
+    with Ledger() as ledger, ledger.reading() as connection:
+        return leases.now_of(connection)
 
 
 def count_places(countries: Iterable[str | None], zones: Iterable[str | None]) -> Counter[Place]:

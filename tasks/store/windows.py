@@ -186,11 +186,17 @@ def list_windows(
     ]
 
 
-def find_held(connection: Connection, run_id: int) -> Held | None:
-    """What the sending hours hold of a run now; None where they hold nothing."""
+def find_held(connection: Connection, run_id: int, now: datetime | None = None) -> Held | None:
+    """What the sending hours hold of a run; None where they hold nothing.
+
+    Args:
+        connection: A transaction.
+        run_id: The run.
+        now: The instant; the ledger's clock when not given.
+    """
     if not list_windows(connection, run_id):
         return None
-    now = leases.now_of(connection)
+    now = leases.now_of(connection) if now is None else now
     held = connection.execute(
         select(_WINDOW.c.not_before, _WINDOW.c.held_because, _WINDOW.c.country, func.count())
         .join_from(_MESSAGE, _WINDOW, _WINDOW.c.id == _MESSAGE.c.window_id)
@@ -206,6 +212,23 @@ def find_held(connection: Connection, run_id: int) -> Held | None:
         else:
             opening[not_before][country] += count
     return Held(dict(sorted(opening.items())), dict(for_good.most_common())) if held else None
+
+
+def has_opened(connection: Connection, run_id: int, since: datetime, now: datetime) -> bool:
+    """Whether a window of a run has opened between two instants, and has messages that are planned still."""
+    is_planned = exists().where(
+        _MESSAGE.c.run_id == run_id,
+        _MESSAGE.c.status == MessageStatus.PLANNED,
+        _MESSAGE.c.window_id == _WINDOW.c.id,
+    )
+    opened = exists().where(
+        _WINDOW.c.run_id == run_id,
+        _WINDOW.c.not_before > since,
+        _WINDOW.c.not_before <= now,
+        or_(_WINDOW.c.not_after.is_(None), _WINDOW.c.not_after > now),
+        is_planned,
+    )
+    return bool(connection.execute(select(opened)).scalar_one())
 
 
 def runs_to_go_on_with(connection: Connection) -> list[int]:

@@ -20,9 +20,10 @@ from tasks.messaging.statuses import MessageStatus
 from tasks.run_control import Action, control_run
 from tasks.stopping import allow_sending, request_stop
 from tasks.store import runs
-from tasks.store.tables import CampaignRun, Contact, RunState, SendingWindow, utc_now
+from tasks.store.tables import CampaignRun, Contact, Message, RunState, SendingWindow, utc_now
 
 WINDOW, RUN, CONTACT = SendingWindow.__table__, CampaignRun.__table__, Contact.__table__
+MESSAGE = Message.__table__
 ALL_DAY = {"allowed_from": "00:00", "allowed_until": "24:00"}
 AMERICANS = ["+12125550100", "+12125550101", "+18505550102"]
 """The last one may be in Florida's east, or in its west, which keeps Chicago's time."""
@@ -146,6 +147,30 @@ def test_a_run_that_was_paused_or_of_which_only_a_part_was_wanted_does_not_go_on
     control_run.fn(2, Action.RESUME)
     assert [account.run_id for account in send_held().accounts] == [2]
     assert sandbox.received("bird").total() == 6
+
+
+@pytest.mark.long
+def test_a_window_that_opens_while_the_run_is_sent_is_made_use_of(sandbox, job, ledger):
+    sandbox.switch(bird={"faults": {"latency_seconds": 3}})
+
+    def let_time_pass() -> None:  # when the chunk was read already
+        while not is_sending(ledger):
+            time.sleep(0.02)
+        with ledger.writing() as connection:
+            connection.execute(update(WINDOW).where(WINDOW.c.not_before > utc_now()).values(not_before=utc_now()))
+
+    passing = threading.Thread(target=let_time_pass)
+    passing.start()
+    account = send_campaign(job())
+    passing.join()
+    assert account.statuses == {MessageStatus.ACCEPTED: 5}
+    assert sandbox.received("bird").total() == 5
+
+
+def is_sending(ledger) -> bool:
+    with ledger.reading() as connection:
+        sending = select(MESSAGE.c.id).where(MESSAGE.c.status == MessageStatus.SENDING).limit(1)
+        return connection.execute(sending).first() is not None
 
 
 @pytest.mark.long

@@ -111,6 +111,17 @@ def test_what_is_held_is_counted_by_instant_and_reason(ledger, windowed):
     assert (held.messages, held.until) == (3, AHEAD.not_before)
 
 
+def test_a_window_has_opened_when_it_did_so_since_and_has_messages_left(ledger, windowed):
+    run, _, ids = windowed(None, opened(), OVER, AHEAD, NEVER)
+    since, now = utc_now() - timedelta(minutes=90), utc_now()
+    with ledger.writing() as connection:
+        assert windows.has_opened(connection, run.id, since, now)
+        assert not windows.has_opened(connection, run.id, now - timedelta(minutes=5), now)
+        assert windows.has_opened(connection, run.id, now, now + HOUR)
+        connection.execute(update(MESSAGE).where(MESSAGE.c.id == ids[1]).values(status="accepted"))
+        assert not windows.has_opened(connection, run.id, since, now)
+
+
 def test_a_run_without_hours_holds_nothing(ledger, plan):
     run, _ = plan(1)
     with ledger.reading() as connection:
