@@ -15,6 +15,7 @@ from tasks.contacts.audience import Audience
 from tasks.messaging.statuses import ExclusionReason, MessageStatus
 from tasks.providers.matrix import feature_rows, matrix_as_markdown
 from tasks.providers.registry import PROVIDER_NAMES, load_provider
+from tests.browser.pictures import MOST_BYTES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = {
@@ -131,14 +132,33 @@ def test_the_feature_matrix_is_what_the_capabilities_say():
     assert block.strip() == matrix_as_markdown(feature_rows())
 
 
+def test_what_both_locks_have_is_of_the_same_version():
+    ours, browsers = (
+        dict(re.findall(r"^([a-z0-9][\w.-]*)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-browser.lock")
+    )
+    shared = ours.keys() & browsers.keys()
+    assert shared
+    assert {name: ours[name] for name in shared} == {name: browsers[name] for name in shared}
+
+
+def test_pictures_are_small_enough_for_a_repository_and_shown_somewhere():
+    pictures = [path for path in (ROOT / "docs/images").iterdir() if path.suffix in {".png", ".svg"}]
+    assert pictures
+    for path in pictures:
+        assert path.stat().st_size <= MOST_BYTES, path.name
+        assert any(f"images/{path.name})" in text for text in DOCUMENTS.values()), path.name
+
+
 def test_the_version_is_the_same_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
 
 
-def test_the_lock_has_a_hash_for_every_package_and_no_address():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("name", "least"), [("requirements.lock", 50), ("requirements-browser.lock", 2)])
+def test_a_lock_has_a_hash_for_every_package_and_no_address(name, least):
+    lock = (ROOT / name).read_text(encoding="utf-8")
     packages = re.findall(r"^[a-z0-9][\w.-]*==[^\n]*", lock, re.MULTILINE)
-    assert len(packages) > 50
+    assert len(packages) >= least
     assert all(line.rstrip().endswith("\\") for line in packages)
     assert "://" not in lock

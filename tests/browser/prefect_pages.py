@@ -1,0 +1,92 @@
+"""Pages of Prefect's UI, as somebody uses them who sees labels and buttons, and no markup."""
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+_UI = "v2"
+"""Prefect's second UI, to which the address of the server leads; see `deployments/serve.py`."""
+
+
+def _labelled(label: str) -> re.Pattern[str]:
+    return re.compile(rf"^{re.escape(label)}( \(Optional\))?$")
+
+
+class RunForm:
+    """The form in which a run of a deployment is started.
+
+    Args:
+        page: A window.
+        url: Of the server.
+        deployment: Its name.
+    """
+
+    def __init__(self, page: "Page", url: str, deployment: str) -> None:
+        self.page = page
+        page.goto(url)
+        page.get_by_role("link", name="Deployments").click()
+        page.get_by_role("table").get_by_role("link", name=deployment, exact=True).first.click()
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Custom run").click()
+        page.get_by_role("heading", name="Parameters").wait_for()
+
+    def fill(self, label: str, value: str) -> None:
+        """Type into the box with this label."""
+        self.page.get_by_label(_labelled(label)).fill(value)
+
+    def choose(self, label: str, value: str) -> None:
+        """Choose from the list with this label, with the mouse."""
+        self.page.get_by_role("button", name=re.compile(rf"^Select {re.escape(label)}( \(Optional\))?$")).click()
+        self.page.get_by_role("option", name=value, exact=True).click()
+
+    def tick(self, label: str) -> None:
+        """Switch on what has this label."""
+        self.page.get_by_label(_labelled(label)).click()
+
+    def submit(self) -> None:
+        """Press the button."""
+        self.page.get_by_role("button", name="Submit").click()
+
+    def refusal(self, label: str) -> "Locator":
+        """What is said under the field with this label."""
+        caption = self.page.locator("label").filter(has_text=_labelled(label))
+        return caption.locator("xpath=ancestor::div[fieldset][1]/p")
+
+    def follow_the_run(self) -> "RunPage":
+        """Start the run, and open its page."""
+        self.submit()
+        self.page.get_by_role("link", name="View run").click()
+        return RunPage(self.page)
+
+
+class RunPage:
+    """The page of one run."""
+
+    def __init__(self, page: "Page") -> None:
+        self.page = page
+        page.get_by_role("tab", name="Logs").wait_for()
+
+    def wait_until_over(self, patience_ms: int) -> str:
+        """Watch it; returns the name of the state that it ends in."""
+        over = re.compile(r"^(Completed|PartlySent|SentElsewhere|Failed|Crashed|Cancelled)$")
+        badge = self.page.get_by_role("main").get_by_text(over).first
+        badge.wait_for(timeout=patience_ms)
+        return badge.inner_text()
+
+    def open_artifact(self, description: str) -> "Locator":
+        """Open what the run shows for people; returns that, as it is drawn."""
+        self.page.get_by_role("tab", name="Artifacts").click()
+        self.page.get_by_role("tabpanel").get_by_role("link", name=description).click()
+        main = self.page.get_by_role("main")
+        main.get_by_role("link", name=re.compile(r"^[0-9a-f]{8}$")).first.click()
+        return main.get_by_test_id("markdown-display")
+
+
+def open_list(page: "Page", url: str, name: str) -> "Locator":
+    """Open one of the lists of the menu."""
+    page.goto(url)
+    page.get_by_role("link", name=name, exact=True).click()
+    page.get_by_role("main").get_by_role("table").wait_for()
+    return page.get_by_role("main")
