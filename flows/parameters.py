@@ -34,9 +34,10 @@ from tasks.messaging.content import Content, Media, ProviderTemplate
 from tasks.messaging.durations import format_duration, parse_duration
 from tasks.messaging.frequency import FrequencyCap
 from tasks.messaging.statuses import Channel, Purpose
-from tasks.messaging.strict_model import StrictModel, nearest
+from tasks.messaging.strict_model import StrictModel
 from tasks.providers.base import ProviderOptions
 from tasks.providers.registry import PROVIDER_NAMES, load_provider
+from tasks.routes import Route, RouteChoice, known_provider, provider_list_as_routes
 
 
 class CampaignError(Exception):
@@ -53,12 +54,6 @@ class CampaignError(Exception):
             f"{where}: {problems[0]}" if len(problems) == 1 else f"{where} has several faults:\n{lines}"
         )
         self.problems = problems
-
-
-def _known_provider(name: str) -> str:
-    if name not in PROVIDER_NAMES:
-        raise ValueError(f"there is no provider `{name}`; {nearest(name, PROVIDER_NAMES)}")
-    return name
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
@@ -116,7 +111,7 @@ class Campaign(StrictModel):
         description="A new value sends the same campaign again; the same value resumes it.",
     )
     channel: Channel
-    provider: Annotated[str, AfterValidator(_known_provider)] = Field(
+    provider: Annotated[str, AfterValidator(known_provider)] = Field(
         description="Through whom it is sent. Its credentials are under Blocks, or in variables of the worker.",
         json_schema_extra={"enum": list(PROVIDER_NAMES)},
     )
@@ -153,6 +148,18 @@ class Campaign(StrictModel):
         title="Frequency cap",
         description="Marketing only: leave out who has had so many marketing messages, of whatever campaign.",
     )
+    routes: list[Route] = Field(
+        default_factory=list,
+        title="Several providers",
+        description="Instead of one: which provider is for which countries; the first is the provider above. When "
+        "one is down or out of credit, the next one that takes the country gets what was not sent.",
+    )
+    choose: RouteChoice = Field(
+        default=RouteChoice.LISTED,
+        title="Choose",
+        description="Of several providers that take a country, the first one listed, or the cheapest by the table "
+        "of prices.",
+    )
     prices: FileReference | None = Field(
         default=None,
         min_length=1,
@@ -173,7 +180,7 @@ class Campaign(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _take_from_groups(cls, data: Any) -> Any:
-        return ungrouped(data) if isinstance(data, dict) else data
+        return provider_list_as_routes(ungrouped(data)) if isinstance(data, dict) else data
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -192,11 +199,33 @@ class Campaign(StrictModel):
         if self.frequency_cap is not None and self.purpose is not Purpose.MARKETING:
             raise ValueError("frequency_cap: is for marketing only; the purpose is transactional: remove it")
         foreign = [
-            name for name in PROVIDER_NAMES if name != self.provider and getattr(self.options, name) is not None
+            name
+            for name in PROVIDER_NAMES
+            if name not in self.providers and getattr(self.options, name) is not None
         ]
         if foreign:
-            raise ValueError(f"options.{foreign[0]}: the provider is {self.provider}; remove these options")
+            named = " and ".join(self.providers)
+            raise ValueError(f"options.{foreign[0]}: the provider is {named}; remove these options")
         return self
+
+    @model_validator(mode="after")
+    def _routes_fit(self) -> Self:
+        if self.routes and self.routes[0].name != self.provider:
+            raise ValueError(
+                f"provider: the first of the routes is {self.routes[0].name}; write that one here too"
+            )
+        if self.choose is RouteChoice.CHEAPEST and not self.routes:
+            raise ValueError("choose: there is one provider only; make `provider` a list of those to choose from")
+        if self.choose is RouteChoice.CHEAPEST and self.prices is None:
+            raise ValueError(
+                "choose: the cheapest is known by a table of prices, for example prices: data/prices.csv"
+            )
+        return self
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Everybody whom messages may be handed over to."""
+        return tuple(route.name for route in self.routes) or (self.provider,)
 
     @property
     def content(self) -> Content:
@@ -218,11 +247,11 @@ class Campaign(StrictModel):
             track_links=self.track_links,
         )
 
-    @property
-    def provider_options(self) -> ProviderOptions:
-        """`options.<provider>` of the chosen provider, its defaults where the file gives none."""
-        given: ProviderOptions | None = getattr(self.options, self.provider)
-        return load_provider(self.provider).Options() if given is None else given
+    def options_of(self, provider: str) -> dict[str, Any]:
+        """`options.<provider>` of one of its providers as JSON data, its defaults where the file gives none."""
+        given: ProviderOptions | None = getattr(self.options, provider)
+        options = load_provider(provider).Options() if given is None else given
+        return options.model_dump(mode="json")
 
     def as_document(self) -> dict[str, Any]:
         """The campaign as JSON data, defaults left out: what the ledger keeps and later runs are compared with."""
@@ -236,18 +265,20 @@ class Campaign(StrictModel):
             run_key=self.run_key,
             provider=self.provider,
             content=self.content,
-            options=self.provider_options.model_dump(mode="json"),
+            options={name: self.options_of(name) for name in self.providers}
+            if self.routes
+            else self.options_of(self.provider),
             campaign=self.as_document(),
         )
 
     def find_problems(self, now: datetime | None = None, countries: frozenset[str] = frozenset()) -> list[str]:
-        """What would go wrong with it, as sentences: the provider's rules, and a schedule that has passed.
+        """What would go wrong with it, as sentences: the providers' rules, and a schedule that has passed.
 
         Args:
             now: The current instant; taken from the clock when not given.
             countries: Countries in the audience, empty while they are not known.
         """
-        problems = load_provider(self.provider).find_problems(self.content, self.provider_options, countries)
+        problems = self.identity.find_problems(countries)
         if self.schedule.is_missed(self.schedule.send_at, now):
             problems.append(
                 f"schedule.send_at: {self.schedule.send_at} has passed by more than max_lateness "

@@ -116,11 +116,15 @@ def reconcile_deliveries(
     _read_inbox(done)
     for run in followed:
         settle_run(run.id, receipt_window)
+    handed_over_to = [(run, provider) for run in followed for provider in run.providers]
     _ask_in_turns(
         done,
         [
-            *(partial(search_for_messages, run.id) for run in followed),
-            *(partial(ask_about_messages, run.id, also_young=ask_now) for run in followed),
+            *(partial(search_for_messages, run.id, provider) for run, provider in handed_over_to),
+            *(
+                partial(ask_about_messages, run.id, provider, also_young=ask_now)
+                for run, provider in handed_over_to
+            ),
         ],
         deadline,
     )
@@ -166,7 +170,7 @@ def _ask_in_turns(done: Reconciliation, questions: Sequence[Callable[[], Finding
 def _report_provider(followed: list[RunRecord], report: str) -> str:
     """Whose console a report is from: the named campaign's provider, else the only one that it can be."""
     able = providers_with_reports()
-    providers = {run.provider for run in followed if run.provider in able}
+    providers = {provider for run in followed for provider in run.providers if provider in able}
     candidates = providers or set(able)
     if len(candidates) != 1:
         raise CampaignError(f"report {report}", [f"campaign: name one that went through {' or '.join(able)}"])

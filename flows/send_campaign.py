@@ -166,7 +166,8 @@ def check_campaign(campaign: Campaign, *, needs_credentials: bool) -> runs.RunRe
     """
     _refuse(campaign, campaign.find_problems())
     if needs_credentials:
-        load_credentials(campaign.provider)
+        for provider in campaign.providers:
+            load_credentials(provider)
     run = find_run_to_resume(campaign.identity, campaign.audience.path)
     if run is None:  # else everybody is in the ledger, and the file may have gone
         check_audience(campaign.identity, campaign.audience)

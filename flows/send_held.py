@@ -96,7 +96,8 @@ def _go_on_with(run: runs.RunRecord, done: HeldSendings) -> bool:
     """
     try:
         # Before the run is taken up: it goes on waiting, and is sent as soon as this is put right.
-        load_credentials(run.provider)
+        for provider in run.providers:
+            load_credentials(provider)
         refresh_suppressions(run.key, run.channel, Audience.model_validate(run.campaign["audience"]))
     except (DatasetError, ColumnError, ConfigurationError) as error:
         done.troubles.append(f"{run.key} was not sent: {error}")

@@ -177,7 +177,7 @@ def progress_of(key: str, console: Console) -> Iterator[None]:
 
 def show_account(account: RunAccount, console: Console) -> None:
     """The account of a run: its balance as a table, what needs attention, and where its report lies."""
-    console.print(f"\n[bold]{escape(account.key)}[/] through {account.provider}")
+    console.print(f"\n[bold]{escape(account.key)}[/] through {account.through}")
     console.print(_balance_of(account))
     for sentence in say_what_was_done(account):
         console.print(f"[bold]{escape(sentence)}[/]", soft_wrap=True)
@@ -213,6 +213,10 @@ def _balance_of(account: RunAccount) -> Table:
 
 def _attention_to(account: RunAccount) -> Iterator[str]:
     """Lines about what is not as one would wish, and the commands that help."""
+    if len(account.statuses_by_provider) > 1:
+        for provider, statuses in account.statuses_by_provider.items():
+            counted = ", ".join(f"{count:,} {status}" for status, count in statuses.items())
+            yield f"  {provider}: {counted}"
     for (status, reason, raw), count in account.troubles.items():
         said = f" (the provider said {escape(raw)})" if raw else ""
         yield f"  {count:,} {status}: {escape(reason)}{said}"

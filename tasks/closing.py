@@ -43,11 +43,11 @@ def settle_run(run_id: int, receipt_window: timedelta | None = None) -> RunState
     """Close what will get no receipt any more, and bring the run into the state that its messages are in.
 
     Messages of lost answers whose ticket a callback has told are accepted ones. Those that were accepted and got
-    no receipt within the provider's window become `unconfirmed`; at once where there are no receipts at all.
+    no receipt within their provider's window become `unconfirmed`; at once where there are no receipts at all.
 
     Args:
         run_id: The run.
-        receipt_window: Instead of the provider's; what a message may wait for its recipient comes on top of it.
+        receipt_window: Instead of the providers'; what a message may wait for its recipient comes on top of it.
     """
     with Ledger() as ledger:
         return _settle(ledger, run_id, receipt_window)
@@ -58,9 +58,13 @@ def _settle(ledger: Ledger, run_id: int, receipt_window: timedelta | None) -> Ru
     _settle_state(ledger, run_id)
     with ledger.reading() as connection:
         run = runs.get_run(connection, run_id)
-    sent_before, reason = _closing_time(run, utc_now(), receipt_window)
-    while sent_before is not None and _close_some(ledger, run_id, sent_before, reason) == CLOSED_AT_ONCE:
-        pass
+    for provider in run.providers:
+        sent_before, reason = _closing_time(run, provider, utc_now(), receipt_window)
+        while (
+            sent_before is not None
+            and _close_some(ledger, run_id, provider, sent_before, reason) == CLOSED_AT_ONCE
+        ):
+            pass
     return _settle_state(ledger, run_id)
 
 
@@ -73,30 +77,30 @@ def _settle_state(ledger: Ledger, run_id: int) -> RunState:
 
 
 @again_while_busy
-def _close_some(ledger: Ledger, run_id: int, sent_before: datetime, reason: str) -> int:
+def _close_some(ledger: Ledger, run_id: int, provider: str, sent_before: datetime, reason: str) -> int:
     with ledger.writing() as connection:
         return outstanding.close_without_receipt(
-            connection, run_id, reason=reason, claimed_before=sent_before, limit=CLOSED_AT_ONCE
+            connection, run_id, provider, reason=reason, claimed_before=sent_before, limit=CLOSED_AT_ONCE
         )
 
 
 def _closing_time(
-    run: runs.RunRecord, now: datetime, receipt_window: timedelta | None
+    run: runs.RunRecord, provider: str, now: datetime, receipt_window: timedelta | None
 ) -> tuple[datetime | None, str]:
-    """Messages whose request left before that instant are closed, and why; None while none are."""
+    """Messages of one provider whose request left before that instant are closed, and why; None while none are."""
     send_at = datetime.fromisoformat(run.content["send_at"]) if run.content.get("send_at") else None
-    if not _gives_receipts(run):
+    if not _gives_receipts(run, provider):
         return (now if send_at is None or send_at <= now else None), "no_receipts"
-    window = load_provider(run.provider).receipt_window if receipt_window is None else receipt_window
+    window = load_provider(provider).receipt_window if receipt_window is None else receipt_window
     sent_before = now - window - timedelta(seconds=run.content.get("validity_seconds") or 0)
     # A scheduled message is sent later than its request left.
     return (sent_before if send_at is None or send_at <= sent_before else None), "no_receipt"
 
 
-def _gives_receipts(run: runs.RunRecord) -> bool:
+def _gives_receipts(run: runs.RunRecord, provider: str) -> bool:
     try:
-        identity = identity_of(run)
-        return identity.adapter.gives_receipts(identity.content, identity.provider_options)
+        part = identity_of(run).through(provider)
+        return part.adapter.gives_receipts(part.content, part.provider_options)
     except ValidationError:  # planned by an older version, whose campaigns had other members
         return True
 

@@ -17,32 +17,31 @@ from tasks.store.session import Ledger
 
 @dataclass(frozen=True, slots=True)
 class RunConnection:
-    """A run's provider, its limits for this run, and the run's texts."""
+    """One of a run's providers, its limits for this run, and the run's texts as it takes them."""
 
     provider: Provider
     capabilities: Capabilities
     texts: RunTexts
 
 
-def connect(ledger: Ledger, run: RunRecord) -> RunConnection:
-    """Make the adapter for a run; nothing is sent yet.
+def connect(ledger: Ledger, run: RunRecord, name: str) -> RunConnection:
+    """Make an adapter for a run; nothing is sent yet.
 
     Args:
         ledger: Stays open while the adapter is used: its pace reserves turns there.
         run: The run.
+        name: One of its providers.
 
     Raises:
         ConfigurationError: Credentials are missing or malformed.
     """
-    identity = identity_of(run)
-    capabilities = identity.capabilities
-    credentials = load_credentials(run.provider)
-    provider = identity.adapter(
-        credentials, identity.content, identity.provider_options, retry=read_patience().of_requests
-    )
-    if pace := pace_of(ledger, run.provider, credentials, capabilities):
+    part = identity_of(run).through(name)
+    capabilities = part.capabilities
+    credentials = load_credentials(name)
+    provider = part.adapter(credentials, part.content, part.provider_options, retry=read_patience().of_requests)
+    if pace := pace_of(ledger, name, credentials, capabilities):
         provider.use_pace(pace)
-    texts = RunTexts(identity.content, capabilities.placeholders, capabilities.placeholder_max_chars)
+    texts = RunTexts(part.content, capabilities.placeholders, capabilities.placeholder_max_chars)
     return RunConnection(provider, capabilities, texts)
 
 

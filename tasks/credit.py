@@ -1,4 +1,4 @@
-"""Asking for the account's credit before the first request of a run."""
+"""Asking for an account's credit before the first request of a run."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -14,17 +14,17 @@ from tasks.store.session import Ledger
 
 @task(name="check credit", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
-def check_credit(run_id: int) -> str | None:
-    """Whether the account can pay for anything at all.
+def check_credit(run_id: int, provider: str) -> str | None:
+    """Whether the account at one of the run's providers can pay for anything at all.
 
     Returns:
-        Why the run must not begin: no credit left, credentials refused, provider down. None where there is credit,
-        or where the provider cannot say: it will refuse the first request if there is none.
+        Why nothing must be handed over there: no credit left, credentials refused, provider down. None where there
+        is credit, or where the provider cannot say: it will refuse the first request if there is none.
     """
     with Ledger() as ledger:
         with ledger.reading() as connection:
             run = runs.get_run(connection, run_id)
-        connected = connect(ledger, run)
+        connected = connect(ledger, run, provider)
         if not connected.capabilities.can_tell_balance:
             return None
         try:
@@ -32,9 +32,7 @@ def check_credit(run_id: int) -> str | None:
         except ProviderError as error:
             return str(error) if error.stops_run else None
     if balance is not None and balance.amount <= 0:
-        return (
-            f"{run.provider} says that no credit is left ({balance.amount:f} {balance.unit}): top the account up"
-        )
+        return f"{provider} says that no credit is left ({balance.amount:f} {balance.unit}): top the account up"
     return None
 
 

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Collection
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from tasks.concealment import concealed_errors
 from tasks.connection import connect
 from tasks.credit import check_credit
+from tasks.outages import Outages
 from tasks.ownership import why_stop
 from tasks.patience import read_patience
 from tasks.providers.errors import ConfigurationError
@@ -21,7 +22,7 @@ from tasks.running import run_to_end
 from tasks.sender import ChunkReport, ChunkSender
 from tasks.sending_windows import renew_passed_windows, renew_windows
 from tasks.stopping import is_stop_requested
-from tasks.store import chunks, outbox, runs
+from tasks.store import chunks, outbox, rerouting, runs
 from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger, LedgerError
 
@@ -101,10 +102,11 @@ def hand_over_chunk(run_id: int, chunk_id: int, owner: str, portion: Portion | N
         try:
             with ledger.reading() as connection:
                 run = runs.get_run(connection, run_id)
+                report.provider = chunks.provider_of(connection, chunk_id)
                 messages = outbox.planned_messages(
                     connection, chunk_id, addresses=portion.addresses, limit=portion.left
                 )
-            connected = connect(ledger, run)
+            connected = connect(ledger, run, report.provider)
             requests = shape_requests(run.token, messages, connected.texts, connected.capabilities)
             sender = ChunkSender(ledger, run, owner, connected=connected, report=report)
             run_to_end(lambda: sender.send_all(requests))
@@ -125,7 +127,8 @@ def _release(ledger: Ledger, chunk_id: int, owner: str, error: str | None) -> No
 def lead_sending(run_id: int, owner: str, portion: Portion | None = None) -> str | None:
     """Hand over a run, and wait for the processes that help.
 
-    What a helper leaves behind, because it died or was stopped, is taken up here.
+    What a helper leaves behind, because it died or was stopped, is taken up here. What is for a provider that is
+    out of order goes to the next one; where there is none it stays, and all the rest is handed over first.
 
     Args:
         run_id: A run that this process leads.
@@ -135,76 +138,131 @@ def lead_sending(run_id: int, owner: str, portion: Portion | None = None) -> str
     Returns:
         Why it stopped, for a person; None when nothing is left, or nothing of the portion.
     """
+    portion = portion or Portion()
     with Ledger() as ledger:
         renew_windows(ledger, run_id)
-        with ledger.reading() as connection:
-            has_work = chunks.has_chunks_to_take(connection, run_id)
-        if has_work and (objection := check_credit(run_id)):
-            return objection
+        outages = Outages(ledger, run_id)
+        _check_credit(run_id, outages)
         while True:
-            if stopped := hand_over_free_chunks(run_id, owner, portion):
+            if stopped := _Turn(ledger, run_id, owner, portion, outages).hand_over():
                 return stopped
-            are_others_at_work, held_back = _look_after_others(ledger, run_id, owner)
-            if held_back or not are_others_at_work or not (portion is None or portion.is_everything):
-                return held_back
+            can_others_do_more, held_back = _look_after_others(ledger, run_id, owner, outages)
+            if held_back or not can_others_do_more or not portion.is_everything:
+                return held_back or outages.objection()
             time.sleep(_LOOK_SECONDS)
 
 
+def _check_credit(run_id: int, outages: Outages) -> None:
+    """Ask each provider that has something to do; also who has it because another one has no credit."""
+    asked: list[str] = []
+    while providers := outages.new_providers(asked):
+        asked += providers
+        for provider in providers:
+            if objection := check_credit(run_id, provider):
+                outages.note(provider, objection)
+
+
 @again_while_busy
-def _look_after_others(ledger: Ledger, run_id: int, owner: str) -> tuple[bool, str | None]:
-    """Free what those left who died; whether others are at work, and why the run must not go on."""
+def _look_after_others(ledger: Ledger, run_id: int, owner: str, outages: Outages) -> tuple[bool, str | None]:
+    """Free what those left who died; whether others can hand more over, and why the run must not go on."""
     with ledger.writing() as connection:
         chunks.settle_abandoned(connection, run_id)
-        others = set(chunks.chunks_at_work(connection, run_id).values()) - {owner}
-        return bool(others), runs.read_standing(connection, run_id).held_back
+        can_do_more = rerouting.can_still_go_elsewhere(connection, run_id, owner, outages.providers)
+        return can_do_more, runs.read_standing(connection, run_id).held_back
 
 
-def hand_over_free_chunks(run_id: int, owner: str, portion: Portion | None = None) -> str | None:
+def hand_over_free_chunks(run_id: int, owner: str) -> str | None:
     """Take chunk after chunk of a run and hand each over, one task run each, until none is free.
 
-    One chunk at a time: its requests alone fill what the provider allows in flight, and after a chunk that could
-    not be handed over no other one is tried.
+    One chunk at a time: its requests alone fill what the provider allows in flight. After a chunk that could not
+    be handed over no other one of its provider is tried: what is left for that one goes to the next, or stays.
 
     Args:
         run_id: The run.
         owner: This process, as the ledger names it.
-        portion: What is handed over for now.
 
     Returns:
         Why it stopped, for a person; None when nothing is left to take.
     """
-    _calm_the_garbage_collector()
-    patience = read_patience()
-    patient_task = hand_over_chunk.with_options(
-        retries=patience.chunk_retries, retry_delay_seconds=patience.chunk_retry_seconds
-    )
-    tried: set[int] = set()
-    portion = portion or Portion()
     with Ledger() as ledger:
-        while portion.left != 0:
+        outages = Outages(ledger, run_id)
+        return _Turn(ledger, run_id, owner, Portion(), outages).hand_over() or outages.objection()
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One way through the free chunks of a run.
+
+    Attributes:
+        tried: Whom each chunk that was taken was for. What is left of it then is left for the next turn, unless it
+            goes to another provider.
+    """
+
+    ledger: Ledger
+    run_id: int
+    owner: str
+    portion: Portion
+    outages: Outages
+    tried: dict[int, str] = field(default_factory=dict)
+
+    def hand_over(self) -> str | None:
+        """Hand chunk after chunk over.
+
+        Returns:
+            Why it stopped; None when none is free, but for those that wait for a provider that is out of order.
+        """
+        _calm_the_garbage_collector()
+        while self.portion.left != 0:
             if is_stop_requested():
                 return "stopped on request"
-            if stop := why_stop(owner):
+            if stop := why_stop(self.owner):
                 return stop.message
-            renew_passed_windows(ledger, run_id)
-            chunk_id = _take(ledger, run_id, owner, tried, portion.addresses)
-            if chunk_id is None:
-                with ledger.reading() as connection:
-                    return runs.read_standing(connection, run_id).held_back
-            tried.add(chunk_id)  # once in a turn: what is left of it then is left for the next one
-            try:
-                report = patient_task(run_id, chunk_id, owner, portion)
-            except ChunkNotHandedOver as error:
-                report = error.report
-            except (LedgerError, ConfigurationError) as error:  # not a refusal: something may have been sent
-                _release(ledger, chunk_id, owner, None)
-                return str(error)
-            except BaseException:  # Prefect may have failed before the task began
-                _release(ledger, chunk_id, owner, None)
-                raise
-            if report.stop_message is not None:
-                return report.stop_message
-    return None
+            renew_passed_windows(self.ledger, self.run_id)
+            if (chunk_id := self._take()) is None:
+                if self.outages.move_what_was_given_back():
+                    continue
+                with self.ledger.reading() as connection:
+                    return runs.read_standing(connection, self.run_id).held_back
+            if stopped := self._hand_over_one(chunk_id):
+                return stopped
+        return None
+
+    def _hand_over_one(self, chunk_id: int) -> str | None:
+        patience = read_patience()
+        patient_task = hand_over_chunk.with_options(
+            retries=patience.chunk_retries, retry_delay_seconds=patience.chunk_retry_seconds
+        )
+        try:
+            report = patient_task(self.run_id, chunk_id, self.owner, self.portion)
+        except ChunkNotHandedOver as error:
+            report = error.report
+        except (LedgerError, ConfigurationError) as error:  # not a refusal: something may have been sent
+            _release(self.ledger, chunk_id, self.owner, None)
+            return str(error)
+        except BaseException:  # Prefect may have failed before the task began
+            _release(self.ledger, chunk_id, self.owner, None)
+            raise
+        if not report.is_provider_out:
+            return report.stop_message
+        self.outages.note(self.tried[chunk_id], report.stop_message or "")
+        return None
+
+    @again_while_busy
+    def _take(self) -> int | None:
+        out = self.outages.providers
+        with self.ledger.writing() as connection:
+            moved = rerouting.moved_since(connection, self.tried) if out else set()
+            chunk_id = chunks.take_chunk(
+                connection,
+                self.run_id,
+                self.owner,
+                without=self.tried.keys() - moved,
+                not_through=out,
+                addresses=self.portion.addresses,
+            )
+            if chunk_id is not None:
+                self.tried[chunk_id] = chunks.provider_of(connection, chunk_id)
+            return chunk_id
 
 
 @cache
@@ -218,11 +276,3 @@ def _calm_the_garbage_collector() -> None:
     gc.collect()  # what is garbage now would stay for good
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION)
-
-
-@again_while_busy
-def _take(
-    ledger: Ledger, run_id: int, owner: str, tried: Collection[int], addresses: Collection[str] | None
-) -> int | None:
-    with ledger.writing() as connection:
-        return chunks.take_chunk(connection, run_id, owner, without=tried, addresses=addresses)

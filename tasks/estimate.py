@@ -1,5 +1,6 @@
 """How long it takes to hand messages over, before it is tried."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,6 +26,18 @@ class Estimate:
         hours, minutes = divmod(seconds // 60, 60)
         said = f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{max(1, seconds)} s"
         return f"about {said} to hand over: {self.because}"
+
+
+def add_up(estimates: Mapping[str, Estimate]) -> Estimate:
+    """One after the other, as one process hands them over.
+
+    Args:
+        estimates: By provider.
+    """
+    if len(estimates) == 1:
+        return next(iter(estimates.values()))
+    duration = sum((estimate.duration for estimate in estimates.values()), timedelta(0))
+    return Estimate(duration, "; ".join(f"{name}: {estimate.because}" for name, estimate in estimates.items()))
 
 
 def estimate_handing_over(requests: int, capabilities: Capabilities) -> Estimate:

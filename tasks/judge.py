@@ -27,6 +27,7 @@ from tasks.messaging.content import Content
 from tasks.messaging.frequency import FrequencyCap
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.providers.capabilities import Capabilities
+from tasks.routes import Routing
 from tasks.store import frequency, hashed_suppressions, registry
 from tasks.store.session import Ledger
 
@@ -146,7 +147,8 @@ class AudienceJudge:
         audience: How the file is read.
         columns: Which column means what.
         composer: Writes the text of every row that may get one.
-        capabilities: The provider's limits.
+        capabilities: The limits that all its providers share.
+        routing: Who takes a message to which country.
         suppressed: Addresses of the campaign's suppression file.
         seeds: Addresses of its seed file: they got the message before.
         ledger: Known contacts, suppressions, and what people were sent before.
@@ -162,6 +164,7 @@ class AudienceJudge:
         *,
         composer: Composer,
         capabilities: Capabilities,
+        routing: Routing,
         suppressed: AddressIndex,
         seeds: AddressIndex,
         ledger: Ledger,
@@ -173,6 +176,7 @@ class AudienceJudge:
         self._columns = columns
         self._composer = composer
         self._can = capabilities
+        self._routing = routing
         self._suppressed = suppressed
         self._seeds = seeds
         self._ledger = ledger
@@ -356,6 +360,11 @@ class AudienceJudge:
                 ExclusionReason.UNSUPPORTED_COUNTRY,
                 "multimedia messages go to " + ", ".join(sorted(allowed)) + " only, not to " + countries.loc[rows],
             )
+        for country in countries.loc[verdicts.open_rows].unique():
+            if not self._routing.candidates(country):
+                rows = countries.index[countries == country]
+                why = self._routing.explain_no_route(country)
+                verdicts.exclude(rows, ExclusionReason.UNSUPPORTED_COUNTRY, why)
 
     def _describe_contacts(
         self, frame: pd.DataFrame, cells: pd.DataFrame, found: pd.DataFrame, new: "pd.Index[int]"

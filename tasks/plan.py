@@ -20,6 +20,7 @@ from tasks.identity import RunIdentity
 from tasks.messaging.content import Content
 from tasks.prepare import PreparedAudience
 from tasks.providers.capabilities import Capabilities
+from tasks.routes import Routing
 from tasks.sending_windows import WindowBook
 from tasks.store import consent, registry, runs
 from tasks.store.session import Ledger
@@ -48,6 +49,7 @@ class Plan:
 
     Attributes:
         key: The run's key.
+        provider: Through whom it would go; names with commas between.
         requests: How many requests it would take.
         estimate: How long handing over would take.
         warnings: What the provider would do otherwise than one might expect, and what the text should have.
@@ -64,6 +66,40 @@ class Plan:
     planned_at: datetime | None = None
     warnings: Sequence[str] = ()
     costs: CostEstimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """How messages are cut into chunks.
+
+    Attributes:
+        chunk_of_message: Chunk ordinal (from 0) of each message.
+        candidates: For each chunk who takes it: its provider, and after that who comes next.
+    """
+
+    chunk_of_message: npt.NDArray[np.int64]
+    candidates: list[tuple[str, ...]]
+
+
+def cut_into_chunks(spool: Spool, routing: Routing, chunk_size: int) -> Chunks:
+    """Cut the messages of a spool into chunks; those of one chunk have the same providers in the same order."""
+    text_keys = spool.text_keys()
+    if len(routing.routes) == 1 and not routing.routes[0].countries:
+        of_message = assign_chunks(text_keys, chunk_size)
+        return Chunks(of_message, [(routing.routes[0].name,)] * (int(of_message.max(initial=-1)) + 1))
+    of_country, countries = pd.factorize(spool.countries())
+    candidates_of_country = [routing.candidates(country) for country in countries]
+    lists = list(dict.fromkeys(candidates_of_country))
+    list_of_country = np.array([lists.index(candidates) for candidates in candidates_of_country], dtype=np.int64)
+    list_of_message = list_of_country[of_country]
+    of_message = np.empty(len(text_keys), dtype=np.int64)
+    of_chunk: list[tuple[str, ...]] = []
+    for number, candidates in enumerate(lists):
+        members = list_of_message == number
+        within = assign_chunks(text_keys[members], chunk_size)
+        of_message[members] = within + len(of_chunk)
+        of_chunk += [candidates] * (int(within.max()) + 1)
+    return Chunks(of_message, of_chunk)
 
 
 def usual_chunk_size(capabilities: Capabilities) -> int:
@@ -91,7 +127,8 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
         RunExists: Another process planned this run meanwhile.
     """
     spool = Spool(Path(prepared.directory))
-    chunk_of_message = assign_chunks(spool.text_keys(), chunk_size)
+    cut = cut_into_chunks(spool, identity.routing(prepared.prices), chunk_size)
+    chunk_of_message = cut.chunk_of_message
     with Ledger() as ledger, ledger.writing() as connection:
         run, chunk_ids = runs.create_run(
             connection,
@@ -107,7 +144,9 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
             options=identity.options,
             source_sha256=prepared.source_sha256,
             chunk_sizes=np.bincount(chunk_of_message).tolist(),
+            chunk_routes=cut.candidates,
         )
+        first_providers = np.array([first for first, *_ in cut.candidates], dtype=object)
         chunk_id_of_message = np.array(chunk_ids, dtype=np.int64)[chunk_of_message]
         hours = identity.hours
         book = None if hours is None else WindowBook(connection, run.id, identity, hours)
@@ -115,6 +154,8 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
         for batch in spool.messages():
             columns = batch.select(_MESSAGE_COLUMNS).to_pydict()
             columns["chunk_id"] = chunk_id_of_message[position : position + len(batch)].tolist()
+            if identity.routes:
+                columns["provider"] = first_providers[chunk_of_message[position : position + len(batch)]].tolist()
             position += len(batch)
             if book is not None:
                 where = batch.select(["hours_country", "zones"]).to_pydict()
@@ -132,16 +173,25 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
     return run.id
 
 
-def count_requests(text_keys: npt.NDArray[np.int64], chunk_size: int, capabilities: Capabilities) -> int:
-    """How many requests it takes to hand these messages over.
+def count_requests(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int) -> dict[str, int]:
+    """How many requests it takes to hand a prepared audience over, by provider.
 
     Args:
-        text_keys: Messages with equal keys can share a request.
+        identity: Through whom it goes.
+        prepared: The audience.
         chunk_size: Most messages of one chunk; a request never spans two chunks.
-        capabilities: The provider's limits.
     """
-    if capabilities.max_recipients_per_request == 1:
-        return len(text_keys)
-    sizes = pd.DataFrame({"chunk": assign_chunks(text_keys, chunk_size), "text": text_keys}).value_counts()
-    most = capabilities.recommended_recipients_per_request[1]
-    return int(np.ceil(sizes.to_numpy() / most).sum())
+    spool = Spool(Path(prepared.directory))
+    cut = cut_into_chunks(spool, identity.routing(prepared.prices), chunk_size)
+    first = [candidates[0] for candidates in cut.candidates]
+    sizes = (
+        pd.DataFrame({"chunk": cut.chunk_of_message, "text": spool.text_keys()}).value_counts().to_frame("size")
+    )
+    sizes["provider"] = [first[chunk] for chunk in sizes.index.get_level_values("chunk")]
+    requests = {}
+    for provider in identity.providers:
+        of_provider = sizes.loc[sizes["provider"] == provider, "size"].to_numpy()
+        can = identity.through(provider).capabilities
+        most = can.recommended_recipients_per_request[1] if can.max_recipients_per_request > 1 else 1
+        requests[provider] = int(np.ceil(of_provider / most).sum())
+    return requests

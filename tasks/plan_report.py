@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import chain
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
@@ -11,8 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.concealment import concealed_errors
 from tasks.contacts.masking import mask_text
 from tasks.costs import COST_COLUMNS, CostEstimate, estimate_cost
-from tasks.datasets.spool import Spool
-from tasks.estimate import estimate_handing_over
+from tasks.estimate import add_up, estimate_handing_over
 from tasks.identity import RunIdentity
 from tasks.markdown import plain, table
 from tasks.messaging.content import Content
@@ -29,21 +28,35 @@ def publish_plan(
     identity: RunIdentity, prepared: PreparedAudience, chunk_size: int, planned_at: datetime | None = None
 ) -> Plan:
     """Say what a prepared audience would become, and publish it as an artifact of the flow run."""
-    requests = count_requests(Spool(Path(prepared.directory)).text_keys(), chunk_size, identity.capabilities)
+    requests = count_requests(identity, prepared, chunk_size)
     key = run_key_of(identity.name, identity.run_key)
-    warnings = [
-        *prepared.hours_notes,
-        *find_text_warnings(identity.content),
-        *identity.adapter.find_warnings(identity.content, identity.provider_options),
-    ]
-    estimate = estimate_handing_over(requests, identity.capabilities)
+    parts = [identity.through(provider) for provider in identity.providers]
+    of_providers = (part.adapter.find_warnings(part.content, part.provider_options) for part in parts)
+    warnings = list(
+        dict.fromkeys(
+            [*prepared.hours_notes, *find_text_warnings(identity.content), *chain.from_iterable(of_providers)]
+        )
+    )
+    estimate = add_up(
+        {part.provider: estimate_handing_over(requests[part.provider], part.capabilities) for part in parts}
+    )
     costs = (
-        estimate_cost(prepared.shares(identity.provider), identity.content.channel, prepared.prices)
-        if prepared.prices is not None
+        estimate_cost(
+            prepared.shares(identity.routing(prepared.prices)), identity.content.channel, prepared.prices
+        )
+        if prepared.prices is not None or identity.routes
         else None
     )
     plan = Plan(
-        key, identity.provider, identity.content, prepared, requests, estimate, planned_at, warnings, costs
+        key,
+        ", ".join(identity.providers),
+        identity.content,
+        prepared,
+        sum(requests.values()),
+        estimate,
+        planned_at,
+        warnings,
+        costs,
     )
     create_markdown_artifact(
         plan_as_markdown(plan),

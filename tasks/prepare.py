@@ -32,6 +32,7 @@ from tasks.messaging.prices import PriceTable
 from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.prices import read_prices
+from tasks.routes import Routing
 from tasks.sending_windows import Place, count_places, foresee_held
 from tasks.store import consent
 from tasks.store.session import Ledger
@@ -89,10 +90,10 @@ class PreparedAudience:
         """Rows that got no message."""
         return self.exclusions.total()
 
-    def shares(self, provider: str) -> list[Share]:
-        """The messages by country, and whom they are handed over to."""
+    def shares(self, routing: Routing) -> list[Share]:
+        """The messages by country, and whom they are handed over to first."""
         return [
-            Share(country, provider, messages, self.parts_by_country[country])
+            Share(country, routing.candidates(country)[0], messages, self.parts_by_country[country])
             for country, messages in self.countries.items()
         ]
 
@@ -144,6 +145,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
     content, capabilities = identity.content, identity.capabilities
     texts = compile_texts(identity)
     prices = _read_prices(identity)
+    routing = identity.routing(prices)
     digest = hashlib.sha256(json.dumps(identity.campaign, sort_keys=True).encode())
     with (
         Ledger() as ledger,
@@ -169,7 +171,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             columns.variables,
             counts_parts=content.channel is Channel.SMS,
             max_chars=capabilities.max_text_chars,
-            is_bulk=capabilities.max_recipients_per_request > 1 and not capabilities.batches_own_texts,
+            is_bulk=identity.groups_equal_texts,
             placeholders=capabilities.placeholders,
         )
         judge = AudienceJudge(
@@ -178,6 +180,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             columns,
             composer=composer,
             capabilities=capabilities,
+            routing=routing,
             suppressed=suppressed,
             seeds=seeds,
             ledger=ledger,
@@ -206,6 +209,8 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
         raise DatasetError(f"{audience.path} has a header but no rows: there is nobody to send to")
     if identity.hours is not None:
         prepared.hours_notes = _describe_hours(identity, identity.hours, prepared.places, judge)
+    if identity.routes:  # the prices may decide, too
+        digest.update(json.dumps(routing.describe(prepared.countries)).encode())
     prepared.encodings = composer.encodings
     prepared.advice = composer.advice
     prepared.sample_texts = composer.sample_texts

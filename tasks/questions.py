@@ -31,67 +31,72 @@ _TICKETS_KNOWN_FOR = timedelta(days=8)
 
 @task(
     name="ask about messages",
-    task_run_name="ask about messages of run {run_id}",
+    task_run_name="ask {provider} about messages of run {run_id}",
     cache_policy=NO_CACHE,
     persist_result=False,
 )
 @concealed_errors()
-def ask_about_messages(run_id: int, *, also_young: bool = False) -> Findings:
-    """Ask a run's provider about one batch of messages that wait for their receipt.
+def ask_about_messages(run_id: int, provider: str, *, also_young: bool = False) -> Findings:
+    """Ask a provider about one batch of messages of a run that it has, and that wait for their receipt.
 
     No transaction is open during a request; every page is committed before the next one is asked for.
 
     Args:
         run_id: The run.
+        provider: Whom the messages were handed over to.
         also_young: Also about messages so young that there is hardly anything to tell.
     """
     with Ledger() as ledger:
-        run, reader, findings = _connect(ledger, run_id, lambda reader: reader.can_poll_status)
+        run, reader, findings = _connect(ledger, run_id, provider, lambda reader: reader.can_poll_status)
         if reader is not None:
-            RunQuestions(ledger, run, reader, findings).ask_about(also_young=also_young)
+            RunQuestions(ledger, run, provider, reader, findings).ask_about(also_young=also_young)
     return findings
 
 
 @task(
     name="search for messages",
-    task_run_name="search for messages of run {run_id}",
+    task_run_name="search for messages of run {run_id} at {provider}",
     cache_policy=NO_CACHE,
     persist_result=False,
 )
 @concealed_errors()
-def search_for_messages(run_id: int) -> Findings:
-    """Search a run's provider for one batch of messages whose answer was lost.
+def search_for_messages(run_id: int, provider: str) -> Findings:
+    """Search a provider for one batch of messages of a run whose answer was lost.
 
-    Found: it was accepted. Provably absent: it is planned again. Else it stays `unknown`.
+    Found: it was accepted. Provably absent: it is planned again, for whoever the rest of its chunk is for by now.
+    Else it stays `unknown`.
     """
     with Ledger() as ledger:
-        run, reader, findings = _connect(ledger, run_id, lambda reader: reader.can_look_up)
+        run, reader, findings = _connect(ledger, run_id, provider, lambda reader: reader.can_look_up)
         if reader is not None:
-            RunQuestions(ledger, run, reader, findings).search_for()
+            RunQuestions(ledger, run, provider, reader, findings).search_for()
     return findings
 
 
 def _connect(
-    ledger: Ledger, run_id: int, can_answer: Callable[[type[ProviderReader]], bool]
+    ledger: Ledger, run_id: int, provider: str, can_answer: Callable[[type[ProviderReader]], bool]
 ) -> tuple[runs.RunRecord, ProviderReader | None, Findings]:
-    """What asks the run's provider; None where it has no answer, or cannot be reached for want of credentials."""
+    """What asks a provider; None where it has no answer, or cannot be reached for want of credentials."""
     with ledger.reading() as connection:
         run = runs.get_run(connection, run_id)
-    reader_class = load_reader(run.provider)
+    reader_class = load_reader(provider)
     if reader_class is None or not can_answer(reader_class):
         return run, None, Findings()
     try:
-        return run, connect_reader(ledger, run.provider), Findings()
+        return run, connect_reader(ledger, provider), Findings()
     except ConfigurationError as error:
         return run, None, Findings(trouble=str(error))
 
 
 class RunQuestions:
-    """One batch of questions about the messages of a run."""
+    """One batch of questions to a provider about the messages of a run."""
 
-    def __init__(self, ledger: Ledger, run: runs.RunRecord, reader: ProviderReader, findings: Findings) -> None:
+    def __init__(
+        self, ledger: Ledger, run: runs.RunRecord, provider: str, reader: ProviderReader, findings: Findings
+    ) -> None:
         self._ledger = ledger
         self._run = run
+        self._provider = provider
         self._reader = reader
         self._findings = findings
 
@@ -120,7 +125,7 @@ class RunQuestions:
         try:
             run_to_end(connected)
         except (ProviderError, ConfigurationError) as error:
-            self._findings.trouble = f"{self._run.provider} could not be asked: {error}"
+            self._findings.trouble = f"{self._provider} could not be asked: {error}"
 
     @again_while_busy
     def _claim(self, statuses: Sequence[MessageStatus], at_least_old: timedelta) -> list[OpenMessage]:
@@ -128,6 +133,7 @@ class RunQuestions:
             return outstanding.claim_questions(
                 connection,
                 self._run.id,
+                self._provider,
                 statuses=statuses,
                 at_least_old=at_least_old,
                 longest_pause=self._reader.poll_pause,
@@ -142,13 +148,13 @@ class RunQuestions:
     def _keep(self, reports: Sequence[StatusReport]) -> Absorbed:
         now = utc_now()
         with self._ledger.writing() as connection:
-            return absorb(connection, self._run.provider, [(report, now) for report in reports])
+            return absorb(connection, self._provider, [(report, now) for report in reports])
 
     async def _search(self, messages: Sequence[OpenMessage]) -> None:
         addresses = [message.asked.address for message in messages]
         with self._ledger.reading() as connection:
-            rivals = outstanding.count_rivals(connection, self._run.provider, addresses)
-            open_requests = outstanding.count_open_requests(connection, self._run.provider)
+            rivals = outstanding.count_rivals(connection, self._provider, addresses)
+            open_requests = outstanding.count_open_requests(connection, self._provider)
             known = self._known_ids(connection, addresses)
         asked = [
             replace(
@@ -182,7 +188,7 @@ class RunQuestions:
                 # nobody else may have come to be looking for it.
                 addresses = [by_reference[finding.reference].asked.address for finding in page]
                 taken = self._known_ids(connection, addresses)
-                rivals_now = outstanding.count_rivals(connection, self._run.provider, addresses)
+                rivals_now = outstanding.count_rivals(connection, self._provider, addresses)
                 moved = {address for address in addresses if rivals_now.get(address) != rivals.get(address)}
                 found = [
                     report
@@ -190,7 +196,7 @@ class RunQuestions:
                     if (report.provider_message_id or report.ticket) not in taken and report.address not in moved
                 ]
                 absent = [message for message in absent if message.asked.address not in moved]
-            absorbed = absorb(connection, self._run.provider, [(report, now) for report in found])
+            absorbed = absorb(connection, self._provider, [(report, now) for report in found])
             planned = outstanding.plan_again(
                 connection,
                 self._run.id,
@@ -201,7 +207,7 @@ class RunQuestions:
 
     def _known_ids(self, connection: Connection, addresses: Sequence[str]) -> frozenset[str]:
         return outstanding.known_ids(
-            connection, self._run.provider, addresses, requests_since=utc_now() - _TICKETS_KNOWN_FOR
+            connection, self._provider, addresses, requests_since=utc_now() - _TICKETS_KNOWN_FOR
         )
 
 

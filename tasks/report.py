@@ -69,7 +69,7 @@ def publish_report(run_id: int, handed_over_before: int | None = None) -> RunAcc
     create_markdown_artifact(
         account_as_markdown(account),
         key=f"rollcall-run-{run_id}",
-        description=f"Account of {account.key} through {account.provider}",
+        description=f"Account of {account.key} through {account.through}",
     )
     return account
 
@@ -171,6 +171,7 @@ def say_what_was_done(account: RunAccount) -> list[str]:
             if now
             else f"Nothing was sent now: {before:,} messages were handed over before."
         )
+    sentences += [str(rerouted) for rerouted in account.reroutings]
     if account.addresses_removed_at:
         sentences.append(
             f"The addresses of this run were removed on {account.addresses_removed_at:%Y-%m-%d}, when they had "
@@ -198,7 +199,7 @@ def account_as_markdown(account: RunAccount) -> str:
     steps = funnel_of(account)
     sections = [
         f"# {plain(account.key)}",
-        f"Through {account.provider}, planned {account.created_at:%Y-%m-%d %H:%M} UTC. Digest `{account.digest}`.",
+        f"Through {account.through}, planned {account.created_at:%Y-%m-%d %H:%M} UTC. Digest `{account.digest}`.",
         balance,
         *map(plain, say_what_was_done(account)),
         *(
@@ -240,6 +241,13 @@ def _status_sections(account: RunAccount) -> list[str]:
             ((status, f"{count:,}", STATUS_MEANINGS[status]) for status, count in account.statuses.items()),
         ),
     ]
+    if len(account.statuses_by_provider) > 1:
+        cells = (
+            (provider, status, f"{count:,}")
+            for provider, statuses in account.statuses_by_provider.items()
+            for status, count in statuses.items()
+        )
+        sections += ["## Providers", table(("provider", "status", "messages"), cells)]
     if commands := settle_commands(account):
         sections.append("The unknown ones wait for a decision:")
         sections.append("\n".join(f"- `{command}` {does}" for command, does in commands.items()))
@@ -276,7 +284,7 @@ def _trouble_sections(account: RunAccount) -> list[str]:
         ]
     if account.unreadable_events:
         sections += [
-            f"## Callbacks of {account.provider} that could not be read, since this run was planned",
+            f"## Callbacks of {account.through} that could not be read, since this run was planned",
             table(
                 ("why", "callbacks"), ((mask_text(why), f"{n:,}") for why, n in account.unreadable_events.items())
             ),

@@ -48,6 +48,9 @@ class ChunkReport:
         stop_reason: Why the rest was not handed over; None when all of it was.
         stop_message: The same for a person.
         may_be_retried: It stopped for a reason that may pass by itself.
+        provider: Whom it was handed over to.
+        is_provider_out: It stopped because that one is down, refuses the credentials, has no credit left, or fails
+            nearly all requests: what is left of it may go to another one.
         faults: Errors of ours; what they touched is `unknown`.
         first_error: What the provider said to the first request that it did not accept.
     """
@@ -58,6 +61,8 @@ class ChunkReport:
     stop_reason: str | None = None
     stop_message: str | None = None
     may_be_retried: bool = False
+    provider: str | None = None
+    is_provider_out: bool = False
     faults: list[Exception] = field(default_factory=list)
     first_error: str | None = None
 
@@ -66,10 +71,13 @@ class ChunkReport:
         """Messages whose request left."""
         return sum(count for status, count in self.outcomes.items() if status is not MessageStatus.PLANNED)
 
-    def stop(self, reason: str, message: str, *, may_be_retried: bool = False) -> None:
+    def stop(
+        self, reason: str, message: str, *, may_be_retried: bool = False, is_provider_out: bool = False
+    ) -> None:
         """Let nothing more of the chunk be sent; the first reason counts."""
         if self.stop_reason is None:
             self.stop_reason, self.stop_message, self.may_be_retried = reason, message, may_be_retried
+            self.is_provider_out = is_provider_out
 
     def is_stopped(self) -> bool:
         """Whether nothing more may be sent."""
@@ -195,6 +203,7 @@ class ChunkSender:
                 owner=self._owner,
                 channel=self._run.channel,
                 purpose=self._run.purpose,
+                through=self._report.provider,
             )
 
     # A known outcome must not be lost to a database that is away for a while. Recording twice is harmless.
@@ -243,9 +252,11 @@ class ChunkSender:
         if not self._report.is_stopped():
             self._report.first_error = self._report.first_error or str(error)
             if error.stops_run:
-                self._report.stop(error.reason, str(error), may_be_retried=error.retryable)
+                self._report.stop(error.reason, str(error), may_be_retried=error.retryable, is_provider_out=True)
             elif self._breaker.note(failed=True):
-                self._report.stop("too_many_failures", f"most requests fail, the last one so: {error}")
+                self._report.stop(
+                    "too_many_failures", f"most requests fail, the last one so: {error}", is_provider_out=True
+                )
         return outcomes_of_error(request, error), _request_of_error(request_id, error)
 
     def _outbound(self, message: PlannedMessage, request: PlannedRequest) -> OutboundMessage:

@@ -109,12 +109,12 @@ def test_nothing_is_concluded_when_another_message_to_that_number_moved_meanwhil
             )
             outbox.record_outcomes(connection, chunk, [told])
 
-    RunQuestions(ledger, lost, Searching(verdict, answer), Findings()).search_for()
+    RunQuestions(ledger, lost, lost.provider, Searching(verdict, answer), Findings()).search_for()
     assert statuses(ledger)[0] == "unknown"
 
 
 @pytest.mark.parametrize(("verdict", "status"), [(Verdict.FOUND, "sent"), (Verdict.ABSENT, "planned")])
 def test_it_is_concluded_when_nothing_moved(ledger, two_runs_to_ann, verdict, status):
     lost, *_ = two_runs_to_ann
-    RunQuestions(ledger, lost, Searching(verdict, lambda: None), Findings()).search_for()
+    RunQuestions(ledger, lost, lost.provider, Searching(verdict, lambda: None), Findings()).search_for()
     assert statuses(ledger)[0] == status

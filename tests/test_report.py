@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from tasks.report import (
     write_report,
 )
 from tasks.store.account import Tally
+from tasks.store.rerouting import ReroutedMessages
 from tests.accounts import make_account as account
 from tests.ledger_runs import add_run
+
+TWO_PAST_NOON = datetime(2026, 3, 20, 12, 2, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -50,6 +54,26 @@ def test_what_the_provider_said_is_shown():
 
 def test_a_stopped_run_says_why_and_what_to_do():
     assert "**Stopped:** no credit. The same command resumes." in account_as_markdown(account(error="no credit"))
+
+
+def test_what_went_to_another_provider_is_told_with_when_why_and_how_many():
+    two = account(
+        providers={"octopush": Tally(400, 390, 400, None), "bird": Tally(600, 600, 600, None)},
+        statuses_by_provider={
+            "octopush": {MessageStatus.DELIVERED: 390, MessageStatus.REJECTED: 10},
+            "bird": {MessageStatus.DELIVERED: 600},
+        },
+        reroutings=[ReroutedMessages("octopush", "bird", 1_200, "no credit is left: top it up.", TWO_PAST_NOON)],
+    )
+    sentence = (
+        "octopush was out of order at 2026-03-20 12:02 UTC (no credit is left: top it up): "
+        "1,200 messages went to bird instead."
+    )
+    assert sentence in say_what_was_done(two)
+    text = account_as_markdown(two)
+    assert "Through octopush, bird, planned" in text
+    assert "| octopush | rejected | 10 |" in text
+    assert "## Providers" not in account_as_markdown(account())
 
 
 def test_a_cost_that_the_provider_does_not_tell_is_not_shown_as_nothing():

@@ -1,6 +1,7 @@
 """The page of a report: what stands in it, that it needs nothing else, that nobody can write markup into it."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -10,9 +11,11 @@ import pytest
 from tasks.messaging.statuses import ExclusionReason, MessageStatus
 from tasks.report_page import CorrectionFile, render_report_page
 from tasks.store.account import MOST_KINDS, Tally
+from tasks.store.rerouting import ReroutedMessages
 from tasks.store.windows import Held
 from tests.accounts import make_account
 
+MOVED = ReroutedMessages("octopush", "bird", 40, "down", datetime(2026, 3, 20, 12, 2, tzinfo=UTC))
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -85,6 +88,8 @@ def test_what_a_provider_or_a_campaign_says_is_text_and_never_markup():
                 errors=[HOSTILE],
                 countries={"<b": Tally(1, 1, 1, None)},
                 providers={HOSTILE: Tally(1, 1, 1, None)},
+                statuses_by_provider={HOSTILE: {MessageStatus.UNKNOWN: 1}, "bird": {}},
+                reroutings=[replace(MOVED, from_provider=HOSTILE, why=HOSTILE)],
                 statuses={MessageStatus.UNKNOWN: 1},
             )
         )
@@ -170,6 +175,20 @@ def test_no_password_of_a_contact_files_address_stands_in_it():
         ({"providers": {"octopush": Tally(9, 3, 9, None)}}, "all through octopush 9 3 33.3% 9 not told"),
         ({"countries": {"ZA": Tally(9, 3, 9, Decimal("0.0123"))}}, "South Africa ZA 9 3 33.3% 9 0.0123"),
         ({"residual_credit": Decimal(7)}, "credit left 7.00"),
+        (
+            {"providers": {"octopush": Tally(9, 3, 9, None), "bird": Tally(1, 1, 1, None)}},
+            "through octopush, bird",
+        ),
+        (
+            {
+                "statuses_by_provider": {
+                    "bird": {MessageStatus.SENT: 7},
+                    "octopush": {MessageStatus.DELIVERED: 993},
+                }
+            },
+            "bird sent 7 octopush delivered 993",
+        ),
+        ({"reroutings": [MOVED]}, "(down): 40 messages went to bird instead."),
         ({"exclusions": {ExclusionReason.TOO_LONG: 10}}, "too_long 10 1.0% the text is longer"),
         ({}, "delivered 990 99.0% arrived"),
         ({}, "rejected bad_destination 117 10"),

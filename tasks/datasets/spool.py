@@ -133,6 +133,14 @@ class Spool:
         keys: list[npt.NDArray[np.int64]] = [batch["text_key"].to_numpy().copy() for batch in batches]
         return np.concatenate([np.zeros(0, dtype=np.int64), *keys])
 
+    def countries(self) -> npt.NDArray[np.object_]:
+        """The country of every message, in order; "" where it has none."""
+        batches = _batches(_path(self._directory, "messages"), column="country")
+        found: list[npt.NDArray[np.object_]] = [
+            pc.fill_null(batch["country"], "").to_numpy(zero_copy_only=False) for batch in batches
+        ]
+        return np.concatenate([np.zeros(0, dtype=object), *found])
+
     def messages(self) -> Iterator[pa.RecordBatch]:
         """Messages in batches."""
         yield from _batches(_path(self._directory, "messages"))

@@ -20,6 +20,7 @@ from tasks.messaging.statuses import (
 )
 from tasks.store import runs
 from tasks.store.registry import suppressed_channels
+from tasks.store.rerouting import ReroutedMessages, read_reroutings
 from tasks.store.retention import addresses_removed_at
 from tasks.store.session import Ledger
 from tasks.store.tables import (
@@ -83,6 +84,9 @@ class RunAccount:
             frequent `MOST_KINDS`.
         countries: By country of the number, "" where there is none; largest first.
         providers: By provider.
+        statuses_by_provider: Messages by status, of each provider; `planned` ones are with whoever they are for
+            now.
+        reroutings: What went to another provider than planned.
         errors: What the provider said to requests that it did not accept, the first of each chunk.
         dropped_unnamed: Recipients that a provider left out of a request without saying which.
         residual_credit: What the provider said last.
@@ -127,6 +131,8 @@ class RunAccount:
     dropped_unnamed: int
     residual_credit: Decimal | None
     requests_cost: Decimal | None = None
+    statuses_by_provider: dict[str, dict[MessageStatus, int]] = field(default_factory=dict)
+    reroutings: list[ReroutedMessages] = field(default_factory=list)
     timeline: Timeline | None = None
     unknown_words: dict[str, int] = field(default_factory=dict)
     replies: int = 0
@@ -140,6 +146,11 @@ class RunAccount:
     report_problem: str | None = None
     held: Held | None = None
     waits_until: datetime | None = None
+
+    @property
+    def through(self) -> str:
+        """Through whom it went; names with commas between, that of the first route first."""
+        return ", ".join(dict.fromkeys([self.provider, *self.providers]))
 
     @property
     def messages(self) -> int:
@@ -211,7 +222,7 @@ def read_account(connection: Connection, run_id: int) -> RunAccount:
         LedgerError: There is no such run.
     """
     run = runs.get_run(connection, run_id)
-    countries, providers = _count_spending(connection, run_id)
+    countries, providers, statuses_by_provider = _count_spending(connection, run_id)
     errors = connection.execute(
         select(_CHUNK.c.error)
         .where(_CHUNK.c.run_id == run_id, _CHUNK.c.error.is_not(None))
@@ -249,6 +260,8 @@ def read_account(connection: Connection, run_id: int) -> RunAccount:
         troubles=_count_troubles(connection, run_id),
         countries=countries,
         providers=providers,
+        statuses_by_provider=statuses_by_provider,
+        reroutings=read_reroutings(connection, run_id),
         errors=[error for error in errors if error != run.error],
         dropped_unnamed=int(dropped or 0),
         residual_credit=credit,
@@ -293,11 +306,14 @@ def _count_troubles(connection: Connection, run_id: int) -> dict[tuple[MessageSt
     return dict(troubles)
 
 
-def _count_spending(connection: Connection, run_id: int) -> tuple[dict[str, Tally], dict[str, Tally]]:
-    """By country, and by provider; in one pass over the messages."""
+def _count_spending(
+    connection: Connection, run_id: int
+) -> tuple[dict[str, Tally], dict[str, Tally], dict[str, dict[MessageStatus, int]]]:
+    """By country, by provider, and the statuses of each provider; in one pass over the messages."""
     kind = (_MESSAGE.c.country, _MESSAGE.c.provider, _MESSAGE.c.status)
     countries: dict[str, Tally] = {}
     providers: dict[str, Tally] = {}
+    statuses: dict[str, dict[MessageStatus, int]] = {}
     for country, provider, status, count, parts, cost in connection.execute(
         select(*kind, func.count(), func.sum(_MESSAGE.c.parts), func.sum(_MESSAGE.c.cost))
         .where(_MESSAGE.c.run_id == run_id)
@@ -306,7 +322,10 @@ def _count_spending(connection: Connection, run_id: int) -> tuple[dict[str, Tall
         tally = Tally(count, count if status is MessageStatus.DELIVERED else 0, int(parts or 0), cost)
         for tallies, key in ((countries, country or ""), (providers, provider)):
             tallies[key] = tallies[key] + tally if key in tallies else tally
-    return _largest_first(countries.items()), _largest_first(providers.items())
+        of_provider = statuses.setdefault(provider, {})
+        of_provider[status] = of_provider.get(status, 0) + count
+    by_provider = {provider: _in_order(statuses[provider]) for provider in sorted(statuses)}
+    return _largest_first(countries.items()), _largest_first(providers.items()), by_provider
 
 
 def _largest_first(tallies: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
@@ -348,7 +367,7 @@ def _count_unreadable_events(connection: Connection, run: runs.RunRecord) -> dic
     counted = connection.execute(
         select(_EVENT.c.error, func.count())
         .where(
-            _EVENT.c.provider == run.provider,
+            _EVENT.c.provider.in_(run.providers),
             _EVENT.c.error.is_not(None),
             _EVENT.c.received_at >= run.created_at,
         )

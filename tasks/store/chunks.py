@@ -33,7 +33,7 @@ _IS_NOT_HELD_BACK = exists().where(_RUN.c.id == _CHUNK.c.run_id, _RUN.c.control.
 
 # Written down once: every window of messages needs them, and SQLAlchemy takes longer to make one than to run it.
 _IS_THIS = _CHUNK.c.id == bindparam("chunk_id")
-_HOLD_CHUNK = select(_CHUNK.c.claimed_by).where(_IS_THIS).with_for_update(key_share=True)
+_HOLD_CHUNK = select(_CHUNK.c.claimed_by, _CHUNK.c.provider).where(_IS_THIS).with_for_update(key_share=True)
 _MAY_CLAIM = select(exists().where(_IS_THIS, _IS_NOT_HELD_BACK))
 _COUNT_HANDLED = update(_CHUNK).where(_IS_THIS).values(handled=_CHUNK.c.handled + bindparam("more"))
 
@@ -59,6 +59,7 @@ def take_chunk(
     owner: str,
     *,
     without: Collection[int] = (),
+    not_through: Collection[str] = (),
     addresses: Collection[str] | None = None,
 ) -> int | None:
     """Take the next chunk of a run that has something to hand over now and that nobody works on.
@@ -71,6 +72,7 @@ def take_chunk(
         run_id: The run; a paused or cancelled one has nothing to take.
         owner: Who takes it.
         without: Not one of these.
+        not_through: Not one that is for one of these providers.
         addresses: Only a chunk with a message to one of these.
     """
     has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due(addresses))
@@ -84,6 +86,7 @@ def take_chunk(
                 (_CHUNK.c.state == ChunkState.CLAIMED) & (_CHUNK.c.claimed_by == owner),
             ),
             _CHUNK.c.id.not_in(without),
+            _CHUNK.c.provider.not_in(not_through),
             _IS_NOT_HELD_BACK,
             has_work,
         )
@@ -129,8 +132,17 @@ def hold_chunk(connection: Connection, chunk_id: int, owner: str) -> bool:
     Returns:
         Whether it is still this sender's. One that was taken for dead must not claim anything more of it.
     """
-    claimed_by = connection.execute(_HOLD_CHUNK, {"chunk_id": chunk_id}).scalar_one_or_none()
-    return bool(claimed_by == owner)
+    return hold_provider(connection, chunk_id, owner) is not None
+
+
+def hold_provider(connection: Connection, chunk_id: int, owner: str) -> str | None:
+    """Lock a chunk's row until the transaction ends; whom its messages go to.
+
+    Returns:
+        The provider's name; None when the chunk is not this sender's any more.
+    """
+    held = connection.execute(_HOLD_CHUNK, {"chunk_id": chunk_id}).one_or_none()
+    return str(held.provider) if held is not None and held.claimed_by == owner else None
 
 
 def may_claim(connection: Connection, chunk_id: int) -> bool:
@@ -138,11 +150,18 @@ def may_claim(connection: Connection, chunk_id: int) -> bool:
     return bool(connection.execute(_MAY_CLAIM, {"chunk_id": chunk_id}).scalar_one())
 
 
-def has_chunks_to_take(connection: Connection, run_id: int) -> bool:
-    """Whether a chunk of a run waits for a sender, with something to hand over now."""
+def providers_to_take(connection: Connection, run_id: int) -> list[str]:
+    """The providers of the chunks of a run that wait for a sender, with something to hand over now."""
     has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due())
-    waiting = exists().where(_CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED, has_work)
-    return bool(connection.execute(select(waiting)).scalar_one())
+    waiting = select(_CHUNK.c.provider).where(
+        _CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED, has_work
+    )
+    return list(connection.execute(waiting.distinct().order_by(_CHUNK.c.provider)).scalars())
+
+
+def provider_of(connection: Connection, chunk_id: int) -> str:
+    """Whom the messages of a chunk are handed over to. That of a chunk that somebody works on never changes."""
+    return str(connection.execute(select(_CHUNK.c.provider).where(_CHUNK.c.id == chunk_id)).scalar_one())
 
 
 def chunks_at_work(connection: Connection, run_id: int) -> dict[int, str]:

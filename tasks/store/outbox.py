@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 
 from tasks.messaging.reports import ConsentReport
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
-from tasks.store.chunks import count_handled, hold_chunk, is_due, may_claim, reopen_chunks
+from tasks.store.chunks import count_handled, hold_chunk, hold_provider, is_due, may_claim, reopen_chunks
 from tasks.store.consent import record_consent
 from tasks.store.hashed_suppressions import cancel_erased, withdraw_erased
 from tasks.store.leases import now_of
@@ -154,6 +154,7 @@ def claim_messages(
     owner: str,
     channel: Channel,
     purpose: Purpose,
+    through: str | None = None,
 ) -> Claim:
     """Commit the intent to send, just before it is sent.
 
@@ -169,8 +170,10 @@ def claim_messages(
         owner: The chunk's sender; nothing is claimed if it is somebody else's by now.
         channel: The run's channel.
         purpose: The run's purpose.
+        through: The provider that the sender is connected to; nothing is claimed if the chunk is for another one.
     """
-    if not hold_chunk(connection, chunk_id, owner):
+    provider = hold_provider(connection, chunk_id, owner)
+    if provider is None or through not in {None, provider}:
         return Claim(is_ours=False)
     if not may_claim(connection, chunk_id):
         return Claim(is_held_back=True)
@@ -185,14 +188,14 @@ def claim_messages(
     request_ids: dict[str, int] = {}
     for request in requests:
         request_id = _open_request(connection, run_id, chunk_id, request, now)
-        in_request = _claim(connection, request.message_ids, request_id, now)
+        in_request = _claim(connection, request.message_ids, request_id, provider, now)
         claimed |= in_request
         if in_request:
             request_ids[request.reference] = request_id
         if len(in_request) < len(request.message_ids):
             _shrink_request(connection, request_id, len(in_request))
     if not requests:
-        claimed = _claim(connection, message_ids, None, now)
+        claimed = _claim(connection, message_ids, None, provider, now)
     if withdrawn:
         count_handled(connection, chunk_id, withdrawn)
     return Claim(message_ids=frozenset(claimed), request_ids=request_ids, withdrawn=withdrawn)
@@ -203,8 +206,11 @@ def _lock(connection: Connection, message_ids: Sequence[int]) -> None:
         connection.execute(lock_statement(connection.dialect.name), ids_parameter(connection, message_ids))
 
 
-def _claim(connection: Connection, message_ids: Sequence[int], request_id: int | None, now: datetime) -> set[int]:
-    parameters = {**ids_parameter(connection, message_ids), "request_id": request_id, "now": now}
+def _claim(
+    connection: Connection, message_ids: Sequence[int], request_id: int | None, provider: str, now: datetime
+) -> set[int]:
+    of_all = {"request_id": request_id, "through": provider, "now": now}
+    parameters = {**ids_parameter(connection, message_ids), **of_all}
     return set(connection.execute(claim_statement(connection.dialect.name), parameters).scalars())
 
 

@@ -111,6 +111,7 @@ def claim_statement(dialect: str) -> Any:
     """Make those of these messages that are planned `sending`, in a request (or none); returns their ids.
 
     Not those whose window has closed since they were read: a chunk may take hours.
+    A message's provider is whom it was handed over to last: it is asked there, and only its callbacks count.
     """
     now = bindparam("now", type_=_MESSAGE.c.status_at.type)
     return (
@@ -123,6 +124,7 @@ def claim_statement(dialect: str) -> Any:
             status_at=now,
             claimed_at=now,
             next_poll_at=None,
+            provider=bindparam("through", type_=_MESSAGE.c.provider.type),
             request_id=func.coalesce(bindparam("request_id", type_=BigInteger), _MESSAGE.c.request_id),
         )
         .returning(_MESSAGE.c.id)

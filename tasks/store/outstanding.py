@@ -53,6 +53,7 @@ class OpenMessage:
 def claim_questions(
     connection: Connection,
     run_id: int,
+    provider: str,
     *,
     statuses: Collection[MessageStatus],
     at_least_old: timedelta,
@@ -67,6 +68,7 @@ def claim_questions(
     Args:
         connection: A writing transaction, committed before the first question.
         run_id: Their run.
+        provider: Whom they were handed over to.
         statuses: In which they are.
         at_least_old: Younger ones are left alone.
         longest_pause: Until the next question about the same message.
@@ -91,6 +93,7 @@ def claim_questions(
         .outerjoin(_REQUEST, _REQUEST.c.id == _MESSAGE.c.request_id)
         .where(
             _MESSAGE.c.run_id == run_id,
+            _MESSAGE.c.provider == provider,
             or_(*(_MESSAGE.c.status == status for status in statuses)),
             _MESSAGE.c.status_at <= now - at_least_old,
             or_(_MESSAGE.c.next_poll_at.is_(None), _MESSAGE.c.next_poll_at <= now),
@@ -206,12 +209,10 @@ def known_ids(
         .join_from(wanted, _MESSAGE, _MESSAGE.c.address == wanted.c.address)
         .where(_MESSAGE.c.provider == provider, _MESSAGE.c.provider_message_id.is_not(None))
     )
-    of_requests = (
-        select(_REQUEST.c.ticket)
-        .join_from(_REQUEST, _RUN, _RUN.c.id == _REQUEST.c.run_id)
-        .where(
-            _RUN.c.provider == provider, _REQUEST.c.ticket.is_not(None), _REQUEST.c.started_at >= requests_since
-        )
+    of_requests = select(_REQUEST.c.ticket).where(
+        _REQUEST.c.provider == provider,
+        _REQUEST.c.ticket.is_not(None),
+        _REQUEST.c.started_at >= requests_since,
     )
     return frozenset(connection.execute(of_messages.union(of_requests)).scalars())
 
@@ -276,7 +277,14 @@ def plan_again(connection: Connection, run_id: int, messages: Mapping[int, int] 
         them, but there is nobody left that they could go to: what provably never arrived is cancelled, and what an
         operator gives up searching for is closed.
     """
-    planned = {"status": MessageStatus.PLANNED, "reason": reason, "request_id": None, "status_at": utc_now()}
+    planned = {
+        "status": MessageStatus.PLANNED,
+        "reason": reason,
+        "request_id": None,
+        # Not always the one that it was handed over to: its chunk may have moved on to another meanwhile.
+        "provider": select(_CHUNK.c.provider).where(_CHUNK.c.id == _MESSAGE.c.chunk_id).scalar_subquery(),
+        "status_at": utc_now(),
+    }
     lost = _MESSAGE.c.status == MessageStatus.UNKNOWN
     if messages is None:
         whose: Sequence[Any] = [_MESSAGE.c.id.in_(_locked((_MESSAGE.c.run_id == run_id) & lost))]
@@ -316,6 +324,7 @@ def plan_again(connection: Connection, run_id: int, messages: Mapping[int, int] 
 def close_without_receipt(
     connection: Connection,
     run_id: int,
+    provider: str | None = None,
     *,
     reason: str,
     claimed_before: datetime,
@@ -327,6 +336,7 @@ def close_without_receipt(
     Args:
         connection: A writing transaction.
         run_id: Their run.
+        provider: Whom they were handed over to; None means whoever it was.
         reason: Why.
         claimed_before: Only those whose request left before this.
         statuses: In which they are.
@@ -336,7 +346,10 @@ def close_without_receipt(
         How many.
     """
     is_open = or_(*(_MESSAGE.c.status == status for status in statuses))
-    chosen = _locked((_MESSAGE.c.run_id == run_id) & is_open & (claimed_before >= _CLAIMED_AT), limit)
+    of_run: ColumnElement[bool] = _MESSAGE.c.run_id == run_id
+    if provider is not None:
+        of_run &= _MESSAGE.c.provider == provider
+    chosen = _locked(of_run & is_open & (claimed_before >= _CLAIMED_AT), limit)
     closed = connection.execute(
         update(_MESSAGE)
         .where(_MESSAGE.c.id.in_(chosen), is_open)

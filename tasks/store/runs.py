@@ -73,6 +73,12 @@ class RunRecord:
     error: str | None
     waits_until: datetime | None
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Everybody whom its messages may have been handed over to."""
+        routes: Sequence[Mapping[str, Any]] = self.campaign.get("routes") or ()
+        return tuple(str(route["name"]) for route in routes) or (self.provider,)
+
 
 _RECORD_COLUMNS = [_RUN.c[name] for name in RunRecord.__slots__]
 
@@ -138,8 +144,12 @@ def create_run(
     options: dict[str, Any],
     source_sha256: str,
     chunk_sizes: Sequence[int],
+    chunk_routes: Sequence[Sequence[str]] | None = None,
 ) -> tuple[RunRecord, list[int]]:
     """Add a run and its chunks, in the caller's transaction.
+
+    `chunk_routes` has for each chunk its provider, and after that who comes next when that one is out of order; it
+    is the run's provider alone when not given.
 
     Returns:
         The run, and the ids of its chunks in order.
@@ -175,10 +185,20 @@ def create_run(
     chunk_ids = [
         connection.execute(
             insert(_CHUNK)
-            .values(run_id=run_id, state=ChunkState.PLANNED, size=size, provider=provider, handled=0, attempts=0)
+            .values(
+                run_id=run_id,
+                state=ChunkState.PLANNED,
+                size=size,
+                provider=first,
+                fallbacks=",".join(others) or None,
+                handled=0,
+                attempts=0,
+            )
             .returning(_CHUNK.c.id)
         ).scalar_one()
-        for size in chunk_sizes
+        for size, (first, *others) in zip(
+            chunk_sizes, chunk_routes or [[provider]] * len(chunk_sizes), strict=True
+        )
     ]
     return get_run(connection, run_id), chunk_ids
 
@@ -190,7 +210,7 @@ def add_messages(connection: Connection, run: RunRecord, columns: Mapping[str, S
         connection: The transaction that also adds the run.
         run: Their run.
         columns: `row_number, address, country, external_code, parts, variables, chunk_id`, equally long; and
-            `window_id`, where the campaign has hours.
+            `window_id`, where the campaign has hours, and `provider`, where it is not the run's for all of them.
     """
     references = [f"{run.token}-{row_number}" for row_number in columns.get("row_number", ())]
     insert_columns(
@@ -199,7 +219,7 @@ def add_messages(connection: Connection, run: RunRecord, columns: Mapping[str, S
         {**columns, "reference": references},
         {
             "run_id": run.id,
-            "provider": run.provider,
+            **({} if "provider" in columns else {"provider": run.provider}),
             "status": MessageStatus.PLANNED,
             "attempts": 0,
             "status_at": utc_now(),

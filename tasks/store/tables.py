@@ -177,6 +177,18 @@ class ProviderRequest(SQLModel, table=True):
     error: str | None = None
 
 
+class Rerouting(SQLModel, table=True):
+    """Messages of a run that went to the next provider, because the one they were for was out of order."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int = Field(foreign_key="campaign_run.id", index=True)
+    from_provider: str = Field(max_length=50)
+    to_provider: str = Field(max_length=50)
+    messages: int = Field(description="How many: those that surely were not handed over.")
+    why: str = Field(sa_column=Column(Text, nullable=False), description="What was wrong, for people.")
+    at: datetime = Field(default_factory=utc_now, sa_type=UtcDateTime)
+
+
 class SendingWindow(SQLModel, table=True):
     """When messages of a run may be handed over that go to one country and one set of time zones.
 

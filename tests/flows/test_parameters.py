@@ -44,6 +44,46 @@ def test_the_document_leaves_defaults_out_so_that_a_new_default_field_changes_no
     assert "test_mode" not in parse_campaign(GOOD).as_document()
 
 
+def test_a_list_of_providers_is_routes_and_survives_its_document():
+    listed = [{"name": "octopush", "countries": ["FR"], "sender": "ACME"}, "bird"]
+    campaign = parse_campaign(GOOD | {"provider": listed, "options": {"bird": {"batch": True}}})
+    assert campaign.provider == "octopush"
+    assert campaign.providers == ("octopush", "bird")
+    assert parse_campaign(campaign.as_document()) == campaign
+    identity = campaign.identity
+    assert identity.through("octopush").content.sender == "ACME"
+    assert identity.through("bird").content.sender is None
+    assert identity.through("bird").provider_options.batch
+    assert parse_campaign(GOOD).as_document().keys().isdisjoint({"routes", "choose"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"provider": ["octopush", "brid"]}, "routes.1.name: there is no provider `brid`; did you mean `bird`?"),
+        ({"provider": [{"name": "bird", "countries": ["UK"]}]}, "routes.0.countries.0: `UK` is not an ISO 3166-1"),
+        ({"provider": [{"name": "bird", "country": "SE"}]}, "unknown key `country`; did you mean `countries`?"),
+        ({"provider": []}, "provider: the list is empty"),
+        ({"routes": [{"name": "bird"}]}, "provider: the first of the routes is bird; write that one here too"),
+        ({"choose": "cheapest"}, "choose: there is one provider only"),
+        ({"choose": "cheapest", "provider": ["octopush", "bird"]}, "choose: the cheapest is known by a table of"),
+        (
+            {"provider": ["octopush", "bird"], "options": {"dripcel": {}}},
+            "options.dripcel: the provider is octopush and bird; remove these options",
+        ),
+    ],
+)
+def test_a_list_of_providers_that_cannot_be_used_is_refused_with_what_to_write(changes, said):
+    assert any(said in problem for problem in problems(**changes))
+
+
+def test_what_one_of_several_providers_cannot_do_is_a_problem_of_the_campaign():
+    campaign = parse_campaign(GOOD | {"provider": ["octopush", "dripcel", "octopush"], "sender": "ACME"})
+    found = campaign.find_problems()
+    assert any("octopush is there twice" in problem for problem in found)
+    assert any(problem.startswith("sender: dripcel (sms) has no sender of choice") for problem in found)
+
+
 def test_every_problem_is_named_at_once():
     found = problems(name=..., channel="fax", audience={"path": "x", "default_country": "UK"})
     assert len(found) == 3

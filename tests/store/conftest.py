@@ -20,7 +20,7 @@ def plan_on_postgresql(postgresql_ledger: Ledger):
 
 
 def planning(ledger: Ledger):
-    def plan_run(*sizes: int, name: str = "spring", run_key: str = "1"):
+    def plan_run(*sizes: int, name: str = "spring", run_key: str = "1", routes=None):
         with ledger.writing() as connection:
             run, chunk_ids = runs.create_run(
                 connection,
@@ -36,6 +36,7 @@ def planning(ledger: Ledger):
                 options={},
                 source_sha256="s",
                 chunk_sizes=sizes,
+                chunk_routes=routes,
             )
             row = 1
             for size, chunk_id in zip(sizes, chunk_ids, strict=True):
@@ -48,6 +49,7 @@ def planning(ledger: Ledger):
                         "variables": '{"first_name": "Ann"}',
                         "chunk_id": chunk_id,
                     }
+                    | ({} if routes is None else {"provider": routes[chunk_ids.index(chunk_id)][0]})
                     for n in range(size)
                 ]
                 row += size

@@ -263,6 +263,7 @@ def test_a_lost_answer_of_an_erased_person_is_neither_searched_for_nor_sent_agai
         asked = outstanding.claim_questions(
             connection,
             run.id,
+            run.provider,
             statuses=[MessageStatus.UNKNOWN],
             at_least_old=timedelta(0),
             longest_pause=timedelta(hours=1),

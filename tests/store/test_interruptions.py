@@ -210,7 +210,7 @@ def test_a_cancelled_run_has_nothing_left_to_do(ledger, plan):
         assert control.cancel_run(connection, run.id, by="Ada") == 4
         assert runs.settle_run(connection, run.id) is RunState.FINISHED
         assert runs.count_handled(connection, run.id) == (4, 4)
-        assert not chunks.has_chunks_to_take(connection, run.id)
+        assert not chunks.providers_to_take(connection, run.id)
         with pytest.raises(control.ControlRefused, match="was cancelled"):
             control.pause_run(connection, run.id, by="Ada")
 
@@ -256,6 +256,7 @@ def test_what_has_just_left_is_not_looked_up_whatever_the_clock_of_its_host_says
         asked = outstanding.claim_questions(
             connection,
             run.id,
+            run.provider,
             statuses=(MessageStatus.UNKNOWN,),
             at_least_old=timedelta(seconds=60),
             longest_pause=timedelta(hours=1),

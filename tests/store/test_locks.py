@@ -156,6 +156,7 @@ def test_whoever_writes_about_the_same_messages_waits_and_never_in_a_circle(crow
         close_without_receipt(
             connection,
             run.id,
+            run.provider,
             reason="x",
             claimed_before=NOW - timedelta(days=1),
             statuses=(MessageStatus.UNKNOWN,),

@@ -46,6 +46,7 @@ TABLES = {
     "provider_request",
     "sync_point",
     "erasure",
+    "rerouting",
 }
 
 
@@ -173,6 +174,7 @@ def test_an_old_ledger_goes_on_being_reconciled(old_ledger):
         [question] = claim_questions(
             connection,
             1,
+            "octopush",
             statuses=AWAITING_RECEIPT,
             at_least_old=timedelta(0),
             longest_pause=timedelta(hours=1),

@@ -147,7 +147,7 @@ def search_again(connection, it):
 
 def close_lost(connection, it):
     outstanding.close_without_receipt(
-        connection, it.run.id, reason="x", claimed_before=NOON, statuses=(MessageStatus.UNKNOWN,)
+        connection, it.run.id, it.run.provider, reason="x", claimed_before=NOON, statuses=(MessageStatus.UNKNOWN,)
     )
 
 

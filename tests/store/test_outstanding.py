@@ -45,7 +45,7 @@ def handed_over(ledger, plan):
 
 def claim(connection, run, *, statuses=outstanding.AWAITING_RECEIPT, old=timedelta(0), limit=100):
     return outstanding.claim_questions(
-        connection, run.id, statuses=statuses, at_least_old=old, longest_pause=6 * HOUR, limit=limit
+        connection, run.id, run.provider, statuses=statuses, at_least_old=old, longest_pause=6 * HOUR, limit=limit
     )
 
 
@@ -189,7 +189,7 @@ def test_what_waits_for_a_receipt_for_too_long_is_closed(ledger, handed_over):
             update(MESSAGE).where(MESSAGE.c.row_number == 3).values(claimed_at=utc_now() - 2 * HOUR)
         )
         closed = outstanding.close_without_receipt(
-            connection, run.id, reason="no_receipt", claimed_before=utc_now() - HOUR
+            connection, run.id, run.provider, reason="no_receipt", claimed_before=utc_now() - HOUR
         )
     assert closed == 1
     assert statuses(ledger) == ["unknown", "unconfirmed", "accepted"]

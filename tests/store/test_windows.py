@@ -69,11 +69,11 @@ def test_what_was_read_while_its_window_was_open_is_not_claimed_when_it_has_clos
 def test_a_chunk_of_which_all_is_held_is_nobodys_to_take(ledger, windowed):
     run, _, _ = windowed(AHEAD, NEVER)
     with ledger.writing() as connection:
-        assert not chunks.has_chunks_to_take(connection, run.id)
+        assert not chunks.providers_to_take(connection, run.id)
         assert chunks.take_chunk(connection, run.id, "me") is None
         first, _ = windows.list_windows(connection, run.id)
         windows.set_window(connection, first.id, opened())
-        assert chunks.has_chunks_to_take(connection, run.id)
+        assert chunks.providers_to_take(connection, run.id)
         assert chunks.take_chunk(connection, run.id, "me") is not None
 
 
