@@ -65,7 +65,7 @@ def test_without_a_rule_there_is_no_end():
 quarters = st.integers(0, 95)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.tuples(quarters, quarters, st.sets(st.sampled_from(list(Day)), min_size=1)), min_size=1, max_size=2

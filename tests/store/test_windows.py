@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from tasks.messaging.statuses import MessageStatus
 from tasks.store import chunks, leases, outbox, outstanding, runs, windows
@@ -101,12 +101,14 @@ def test_windows_are_listed_with_their_zones_and_those_that_have_passed_apart(le
     assert to_judge == [listed[0], listed[2]]
 
 
-def test_what_is_held_is_counted_by_instant_and_reason(ledger, windowed):
+def test_what_is_held_is_counted_by_instant_and_reason(ledger, windowed, plan):
     run, _, ids = windowed(None, opened(), AHEAD, AHEAD, NEVER)
+    without_hours, _ = plan(1, name="other")
     with ledger.writing() as connection:
         held = windows.find_held(connection, run.id)
         connection.execute(update(MESSAGE).where(MESSAGE.c.id.in_(ids[2:])).values(status="cancelled"))
         assert windows.find_held(connection, run.id) is None
+        assert windows.find_held(connection, without_hours.id) is None
     assert held == Held({AHEAD.not_before: {"US": 2}}, {"no zone": 1})
     assert (held.messages, held.until) == (3, AHEAD.not_before)
 
@@ -120,12 +122,6 @@ def test_a_window_has_opened_when_it_did_so_since_and_has_messages_left(ledger, 
         assert windows.has_opened(connection, run.id, now, now + HOUR)
         connection.execute(update(MESSAGE).where(MESSAGE.c.id == ids[1]).values(status="accepted"))
         assert not windows.has_opened(connection, run.id, since, now)
-
-
-def test_a_run_without_hours_holds_nothing(ledger, plan):
-    run, _ = plan(1)
-    with ledger.reading() as connection:
-        assert windows.find_held(connection, run.id) is None
 
 
 def test_what_is_held_is_said_in_a_sentence():
@@ -180,16 +176,3 @@ def test_a_run_whose_process_died_while_it_went_on_still_waits(ledger, plan):
         runs.acquire_run(connection, run.id, ME)
         runs.release_run(connection, run.id, ME, error="no credit")
         assert windows.runs_to_go_on_with(connection) == []
-
-
-def test_no_window_of_another_run_is_looked_at(ledger, windowed):
-    first, _, _ = windowed(AHEAD)
-    second, chunk, ids = windowed(opened(), name="other")
-    with ledger.reading() as connection:
-        assert [message.id for message in outbox.planned_messages(connection, chunk)] == ids
-        assert windows.find_held(connection, second.id) is None
-        assert len(windows.list_windows(connection, first.id)) == 1
-        assert connection.execute(select(WINDOW.c.run_id).order_by(WINDOW.c.run_id)).scalars().all() == [
-            first.id,
-            second.id,
-        ]
