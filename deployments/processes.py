@@ -34,7 +34,7 @@ def running_service(
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        env=variables,
+        env=_finding_rollcall(os.environ if variables is None else variables),
         # Ctrl-C in a terminal is for who started it, and who ends it when the time has come.
         start_new_session=True,
     ) as process:
@@ -45,6 +45,12 @@ def running_service(
             yield announced.rpartition(_ANNOUNCES)[2].strip()
         finally:
             process.terminate()
+
+
+def _finding_rollcall(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment, in which our modules are found also from a folder that is not ours."""
+    places = [str(Path(__file__).parents[1]), *filter(None, [variables.get("PYTHONPATH")])]
+    return {**variables, "PYTHONPATH": os.pathsep.join(places)}
 
 
 @contextmanager
