@@ -13,6 +13,7 @@ from flows.terminal import ExitCode
 from tasks.blocks import variable_name
 from tasks.contacts.audience import Audience
 from tasks.messaging.statuses import ExclusionReason, MessageStatus
+from tasks.providers.field_tables import credential_rows, option_rows
 from tasks.providers.matrix import feature_rows, matrix_as_markdown
 from tasks.providers.registry import PROVIDER_NAMES, load_provider
 from tests.browser.pictures import MOST_BYTES
@@ -148,6 +149,33 @@ def test_pictures_are_small_enough_for_a_repository_and_shown_somewhere():
     for path in pictures:
         assert path.stat().st_size <= MOST_BYTES, path.name
         assert any(f"images/{path.name})" in text for text in DOCUMENTS.values()), path.name
+
+
+@pytest.mark.parametrize("name", PROVIDER_NAMES)
+def test_the_page_of_a_provider_has_its_credentials_and_options_as_they_are(name):
+    # Put the output of `python -m tasks.providers --fields NAME` there.
+    assert matrix_as_markdown(credential_rows(name)) in DOCUMENTS[f"docs/providers/{name}.md"]
+    assert matrix_as_markdown(option_rows(name)) in DOCUMENTS[f"docs/providers/{name}.md"]
+
+
+def words_on_the_page(name: str) -> dict[str, str]:
+    """The provider's status words, and ours for them."""
+    table = DOCUMENTS[f"docs/providers/{name}.md"].partition("\n| at ")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^\| `(\w+)` \| `([a-z]+)` \|", table, re.MULTILINE))
+
+
+def test_the_page_of_a_provider_has_every_status_word_and_what_it_is_here():
+    from tasks.providers.bird.statuses import STATUSES as OF_BIRD  # noqa: PLC0415
+    from tasks.providers.dripcel.statuses import meanings_with  # noqa: PLC0415
+    from tasks.providers.indigitall.statuses import read_word  # noqa: PLC0415
+    from tasks.providers.octopush.statuses import STATUSES as OF_OCTOPUSH  # noqa: PLC0415
+
+    assert words_on_the_page("bird") == {word: status for word, (status, _) in OF_BIRD.items()}
+    assert words_on_the_page("octopush") == {word: status for word, (status, _) in OF_OCTOPUSH.items()}
+    assert words_on_the_page("dripcel") == {word: one.status for word, one in meanings_with(None).items()}
+    of_indigitall = words_on_the_page("indigitall")
+    assert len(of_indigitall) > 5
+    assert of_indigitall == {word: read_word(word)[0] for word in of_indigitall}
 
 
 def test_the_version_is_the_same_everywhere():

@@ -69,7 +69,7 @@ def reads(language: str) -> Callable[[Callable[[str], object]], Callable[[str], 
 
 @reads("yaml")
 def read_campaign_text(text: str) -> None:
-    parse_campaign(yaml.safe_load(text))
+    assert parse_campaign(yaml.safe_load(text)).find_problems() == []
 
 
 @reads("json")
