@@ -4,6 +4,7 @@ import importlib.util
 import re
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from sqlmodel import SQLModel
@@ -131,6 +132,14 @@ def test_the_feature_matrix_is_what_the_capabilities_say():
     block = CAMPAIGNS.partition("<!-- matrix")[2].partition("-->")[2].partition("<!-- end of matrix")[0]
     # Put the output of `python -m tasks.providers --markdown` there.
     assert block.strip() == matrix_as_markdown(feature_rows())
+
+
+def test_the_picture_of_the_architecture_is_drawn_for_light_and_dark_and_names_what_exists():
+    picture = (ROOT / "docs/images/architecture.svg").read_text(encoding="utf-8")
+    ET.fromstring(picture)  # noqa: S314  # ours
+    assert "prefers-color-scheme: dark" in picture
+    for flow in re.findall(r"flow ([a-z-]+)", picture):
+        assert (ROOT / f"flows/{flow.replace('-', '_')}.py").exists(), flow
 
 
 def test_what_both_locks_have_is_of_the_same_version():
