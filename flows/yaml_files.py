@@ -1,9 +1,10 @@
 """YAML files that people write: read within bounds, and said for people what is wrong with one."""
 
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -19,8 +20,24 @@ class YamlFileError(ValueError):
     """The file cannot be read, or is no YAML. The message goes on after the name of the file."""
 
 
+_BOOL = "tag:yaml.org,2002:bool"
+_TRUE_OR_FALSE = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
+"""As in YAML 1.2. Where a yes or no is asked for, the model understands those words too."""
+
+
+_Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]
+
+
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML in which a key that occurs twice is an error; PyYAML keeps the last one without a word."""
+    """YAML in which a key that occurs twice is an error; PyYAML keeps the last one without a word.
+
+    Nor is NO the word for false, as in YAML 1.1: it is Norway.
+    """
+
+    yaml_implicit_resolvers: ClassVar[_Resolvers] = {  # type: ignore[misc]  # an instance's, say the stubs
+        first: [(tag, _TRUE_OR_FALSE if tag == _BOOL else pattern) for tag, pattern in resolvers]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
