@@ -1,13 +1,15 @@
 """Pages of Prefect's UI, as somebody uses them who sees labels and buttons, and no markup."""
 
 import re
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-_UI = "v2"
-"""Prefect's second UI, to which the address of the server leads; see `deployments/serve.py`."""
+_PATIENCE_SECONDS = 60.0
+_A_MOMENT_MS = 3_000
 
 
 def _labelled(label: str) -> re.Pattern[str]:
@@ -38,8 +40,20 @@ class RunForm:
 
     def choose(self, label: str, value: str) -> None:
         """Choose from the list with this label, with the mouse."""
-        self.page.get_by_role("button", name=re.compile(rf"^Select {re.escape(label)}( \(Optional\))?$")).click()
-        self.page.get_by_role("option", name=value, exact=True).click()
+        from playwright.sync_api import Error  # noqa: PLC0415  # who comes here has it
+
+        name = re.compile(rf"^Select {re.escape(label)}( \(Optional\))?$")
+        button = self.page.get_by_role("button", name=name)
+        option = self.page.get_by_role("option", name=value, exact=True)
+        chosen = button.filter(has_text=value)
+        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        while not chosen.count() and time.monotonic() < give_up_at:
+            # While the page loads, the form is drawn anew, and a list that was open is gone.
+            with suppress(Error):
+                button.click(timeout=_A_MOMENT_MS)
+                option.click(timeout=_A_MOMENT_MS)
+                chosen.wait_for(timeout=_A_MOMENT_MS)
+        chosen.wait_for(timeout=_A_MOMENT_MS)
 
     def tick(self, label: str) -> None:
         """Switch on what has this label."""
@@ -58,6 +72,8 @@ class RunForm:
         """Start the run, and open its page."""
         self.submit()
         self.page.get_by_role("link", name="View run").click()
+        self.page.wait_for_url("**/flow-run/**")
+        self.page.reload()  # the note that it was started would stay in the way for a while
         return RunPage(self.page)
 
 
