@@ -27,7 +27,7 @@ VALUES
 INSERT INTO sending_window (id, run_id, country, zones, held_because)
 VALUES (2, 4, '', '', 'no time zone is known');
 INSERT INTO sending_window (id, run_id, country, zones, not_before, not_after)
-VALUES (1, 1, 'US', 'America/New_York', '2026-01-05 13:00:00', '2026-01-06 02:00:00');
+VALUES (1, 1, 'US', 'America/New_York', '2026-01-05 13:00:00', '2126-01-06 02:00:00');
 INSERT INTO chunk (id, run_id, state, size, provider, handled, attempts, provider_ticket)
 VALUES (1, 1, 'done', 2, 'octopush', 2, 1, 'sms_1');
 INSERT INTO chunk (id, run_id, state, size, provider, fallbacks, handled, attempts, claimed_by, claimed_at, lease_until)
