@@ -146,8 +146,8 @@ def lead_sending(run_id: int, owner: str, portion: Portion | None = None) -> str
         while True:
             if stopped := _Turn(ledger, run_id, owner, portion, outages).hand_over():
                 return stopped
-            can_others_do_more, held_back = _look_after_others(ledger, run_id, owner, outages)
-            if held_back or not can_others_do_more or not portion.is_everything:
+            is_more_to_come, held_back = _look_after_others(ledger, run_id, owner, outages)
+            if held_back or not is_more_to_come or not portion.is_everything:
                 return held_back or outages.objection()
             time.sleep(_LOOK_SECONDS)
 
@@ -164,11 +164,12 @@ def _check_credit(run_id: int, outages: Outages) -> None:
 
 @again_while_busy
 def _look_after_others(ledger: Ledger, run_id: int, owner: str, outages: Outages) -> tuple[bool, str | None]:
-    """Free what those left who died; whether others can hand more over, and why the run must not go on."""
+    """Free what those left who died; whether there may be more to hand over, and why the run must not go on."""
     with ledger.writing() as connection:
+        # Asked first: what is freed here, because its sender died, is left for the next turn of this process.
+        is_more_to_come = rerouting.can_still_go_elsewhere(connection, run_id, owner, outages.providers)
         chunks.settle_abandoned(connection, run_id)
-        can_do_more = rerouting.can_still_go_elsewhere(connection, run_id, owner, outages.providers)
-        return can_do_more, runs.read_standing(connection, run_id).held_back
+        return is_more_to_come, runs.read_standing(connection, run_id).held_back
 
 
 def hand_over_free_chunks(run_id: int, owner: str) -> str | None:

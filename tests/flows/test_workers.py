@@ -9,7 +9,11 @@ from sqlalchemy import text
 
 from flows.hand_over_chunks import hand_over_chunks
 from flows.send_campaign import send_campaign
+from tasks.dispatch import lead_sending
 from tasks.messaging.statuses import MessageStatus
+from tasks.ownership import owned_run
+from tasks.store import chunks
+from tests.claims import DEAD
 from tests.flows.sending_process import get_ready, sending
 from tests.flows.truth import compare_with
 
@@ -62,6 +66,16 @@ def test_who_helps_may_die_and_who_leads_takes_up_what_he_left(sandbox, campaign
     times = compare_with(sandbox, ledger, "bird").times
     assert times.keys() <= {(MessageStatus.ACCEPTED, 1), (MessageStatus.UNKNOWN, 0), (MessageStatus.UNKNOWN, 1)}
     assert times[MessageStatus.ACCEPTED, 1] > PEOPLE / 2
+
+
+def test_what_somebody_left_who_died_is_taken_up_also_when_it_is_all_that_is_left(sandbox, campaign, ledger):
+    account = send_campaign(campaign("bird", 6), chunk_size=3, limit=3)
+    with owned_run(account.run_id) as leader:
+        with ledger.writing() as connection:
+            assert chunks.take_chunk(connection, account.run_id, DEAD)
+        assert lead_sending(account.run_id, leader.owner) is None
+    assert sandbox.received("bird").total() == 6
+    assert compare_with(sandbox, ledger, "bird").times == {(MessageStatus.ACCEPTED, 1): 6}
 
 
 def test_who_helps_stops_when_who_leads_dies_and_the_same_command_goes_on(
