@@ -158,6 +158,9 @@ _STACK = (MessageStatus.DELIVERED, MessageStatus.UNDELIVERED, MessageStatus.UNCO
 _NEVER_ARRIVING = (MessageStatus.REJECTED, MessageStatus.FAILED, MessageStatus.CANCELLED)
 
 
+_SHORT = timedelta(seconds=8)
+
+
 def draw_timeline(timeline: Timeline) -> Picture:
     """Handed over as a line, and below it what the receipts said; the gap between them is still open."""
     from matplotlib import dates  # noqa: PLC0415  # see the module's docstring
@@ -183,7 +186,11 @@ def draw_timeline(timeline: Timeline) -> Picture:
     refused = [sum(counts) for counts in zip(nothing, *_finals_of(timeline, _NEVER_ARRIVING), strict=True)]
     if any(refused):
         axes.plot(instants, steps_of(refused), color=_INKS["lost"], linewidth=1.4, linestyle=(0, (4, 2)))
-    locator = dates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]  # the same
+    # Of a few seconds matplotlib would mark parts, each with the same second below it.
+    is_short = ends[-1] - ends[0] < _SHORT
+    locator: dates.DateLocator = (
+        dates.SecondLocator() if is_short else dates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]  # the same
+    )
     formatter = dates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]  # the same
     # Seconds since midnight say nothing; minutes and hours of the clock do.
     formatter.formats[3:] = ["%H:%M", "%H:%M", "%H:%M:%S"]

@@ -125,3 +125,9 @@ def test_steps_are_named_as_people_do():
         "2 hours",
         "2 days",
     ]
+
+
+def test_the_seconds_of_a_short_run_are_marked_once_each():
+    timeline = Timeline(PLANNED_AT, timedelta(milliseconds=300), [3, 6, 9], {})
+    marks = [text for text in texts(charts.draw_timeline(timeline)) if text and text.count(":") == 2]
+    assert len(marks) == len(set(marks))
