@@ -150,6 +150,7 @@ class Campaign(StrictModel):
     )
     routes: list[Route] = Field(
         default_factory=list,
+        max_length=len(PROVIDER_NAMES),
         title="Several providers",
         description="Instead of one: which provider is for which countries; the first is the provider above. When "
         "one is down or out of credit, the next one that takes the country gets what was not sent.",

@@ -38,7 +38,11 @@ def publish_plan(
         )
     )
     estimate = add_up(
-        {part.provider: estimate_handing_over(requests[part.provider], part.capabilities) for part in parts}
+        {
+            part.provider: estimate_handing_over(requests[part.provider], part.capabilities)
+            for part in parts
+            if requests[part.provider] or not any(requests.values())
+        }
     )
     costs = (
         estimate_cost(

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.estimate import Estimate, estimate_handing_over
+from tasks.estimate import Estimate, add_up, estimate_handing_over
 from tests.test_plan_report import CAPABILITIES
 
 
@@ -24,3 +24,9 @@ def test_without_one_it_is_answers_and_says_what_was_assumed():
 )
 def test_a_duration_is_said_as_people_say_it(seconds, said):
     assert str(Estimate(timedelta(seconds=seconds), "x")) == f"about {said} to hand over: x"
+
+
+def test_several_providers_are_added_up_as_one_process_hands_over_to_one_after_the_other():
+    one, other = Estimate(timedelta(seconds=40), "x"), Estimate(timedelta(seconds=50), "y")
+    assert str(add_up({"bird": one, "octopush": other})) == "about 1 min to hand over: bird: x; octopush: y"
+    assert add_up({"bird": one}) is one

@@ -26,6 +26,13 @@ _MERGES = "m0: &m0 {a: 1}\n" + "".join(
 
 SMALL: dict[str, Maker] = {
     "empty.yaml": of_bytes(b""),
+    "thousands of providers.yaml": of_bytes(
+        ORDINARY.replace("provider: PROVIDER", f"provider: [{', '.join(['PROVIDER'] * 5_000)}]").encode()
+    ),
+    "providers that are none.yaml": of_bytes(ORDINARY.replace("PROVIDER", "[[], {}, 7, {name: [x]}]").encode()),
+    "countries without end.yaml": of_bytes(
+        ORDINARY.replace("PROVIDER", f"[{{name: PROVIDER, countries: [{', '.join(['SE'] * 9_000)}]}}]").encode()
+    ),
     "only a word.yaml": of_bytes(b"campaign"),
     "two documents.yaml": _with("---\nname: other\n"),
     "billion laughs.yaml": of_bytes((_LAUGHS + ORDINARY).encode()),
