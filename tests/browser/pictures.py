@@ -11,7 +11,7 @@ PICTURES = ("form", "plan", "report")
 MOST_BYTES = 150_000
 _MOST_HEIGHT_PX = 1250
 _WIDTH_PX = 960
-_COLOURS = (128, 64, 32, 16)
+_COLOURS = (256, 128, 64, 32, 16)
 
 
 def main(source: Path, target: Path) -> int:

@@ -16,6 +16,24 @@ def _labelled(label: str) -> re.Pattern[str]:
     return re.compile(rf"^{re.escape(label)}( \(Optional\))?$")
 
 
+def _choose(page: "Page", label: str, value: str) -> None:
+    """Choose from a list with this label, with the mouse."""
+    from playwright.sync_api import Error  # noqa: PLC0415  # who comes here has it
+
+    name = re.compile(rf"^Select {re.escape(label)}( \(Optional\))?$")
+    button = page.get_by_role("button", name=name)
+    option = page.get_by_role("option", name=value, exact=True)
+    chosen = button.filter(has_text=value)
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while not chosen.count() and time.monotonic() < give_up_at:
+        # While the page loads, the form is drawn anew, and a list that was open is gone.
+        with suppress(Error):
+            button.click(timeout=_A_MOMENT_MS)
+            option.click(timeout=_A_MOMENT_MS)
+            chosen.wait_for(timeout=_A_MOMENT_MS)
+    chosen.wait_for(timeout=_A_MOMENT_MS)
+
+
 class RunForm:
     """The form in which a run of a deployment is started.
 
@@ -39,21 +57,8 @@ class RunForm:
         self.page.get_by_label(_labelled(label)).fill(value)
 
     def choose(self, label: str, value: str) -> None:
-        """Choose from the list with this label, with the mouse."""
-        from playwright.sync_api import Error  # noqa: PLC0415  # who comes here has it
-
-        name = re.compile(rf"^Select {re.escape(label)}( \(Optional\))?$")
-        button = self.page.get_by_role("button", name=name)
-        option = self.page.get_by_role("option", name=value, exact=True)
-        chosen = button.filter(has_text=value)
-        give_up_at = time.monotonic() + _PATIENCE_SECONDS
-        while not chosen.count() and time.monotonic() < give_up_at:
-            # While the page loads, the form is drawn anew, and a list that was open is gone.
-            with suppress(Error):
-                button.click(timeout=_A_MOMENT_MS)
-                option.click(timeout=_A_MOMENT_MS)
-                chosen.wait_for(timeout=_A_MOMENT_MS)
-        chosen.wait_for(timeout=_A_MOMENT_MS)
+        """Choose from the list with this label."""
+        _choose(self.page, label, value)
 
     def tick(self, label: str) -> None:
         """Switch on what has this label."""
@@ -84,12 +89,27 @@ class RunPage:
         self.page = page
         page.get_by_role("tab", name="Logs").wait_for()
 
+    def answer(self, label: str, value: str) -> None:
+        """Go on with a run that waits for an answer, and give it."""
+        self.page.get_by_role("main").get_by_text("Paused", exact=True).first.wait_for()
+        self.page.get_by_role("button", name="Open menu").click()
+        self.page.get_by_role("menuitem", name="Resume").click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.wait_for()
+        _choose(self.page, label, value)
+        dialog.get_by_role("button", name="Resume").click()
+
     def wait_until_over(self, patience_ms: int) -> str:
         """Watch it; returns the name of the state that it ends in."""
         over = re.compile(r"^(Completed|PartlySent|SentElsewhere|Failed|Crashed|Cancelled)$")
         badge = self.page.get_by_role("main").get_by_text(over).first
         badge.wait_for(timeout=patience_ms)
         return badge.inner_text()
+
+    def open_details(self) -> "Locator":
+        """Open what says, among other things, why it ended so."""
+        self.page.get_by_role("tab", name="Details").click()
+        return self.page.get_by_role("tabpanel", name="Details")
 
     def open_artifact(self, description: str) -> "Locator":
         """Open what the run shows for people; returns that, as it is drawn."""
