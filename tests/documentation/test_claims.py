@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from sqlmodel import SQLModel
 
+from flows.arguments import parser_of
 from flows.parameters import Campaign, read_campaign
 from flows.terminal import ExitCode
 from tasks.blocks import variable_name
@@ -43,6 +44,14 @@ def test_every_make_target_that_is_named_exists(name):
 def test_every_module_that_is_run_exists(name):
     for module in re.findall(r"python -m ([a-z_.]+[a-z_])", DOCUMENTS[name]):
         assert importlib.util.find_spec(module), module
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_option_of_a_command_exists_also_where_it_is_only_mentioned(name):
+    for flow, rest in re.findall(r"python -m flows\.([a-z_]+)([^`\n#]*)", DOCUMENTS[name]):
+        known = parser_of(flow).format_help()
+        for option in re.findall(r"(?<=\s)--[a-z-]+", rest):
+            assert re.search(rf"{option}\b", known), f"{flow} {option}"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
