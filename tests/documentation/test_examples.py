@@ -62,7 +62,7 @@ with Ledger() as ledger, ledger.reading() as connection:
 print(*rows, sep="\\n")
 sys.exit(0 if rows else "the query finds nothing in a ledger that has something")
 """
-_PATIENCE_SECONDS = 120
+_PATIENCE_SECONDS = 900
 _BASH = shutil.which("bash") or "bash"
 
 
