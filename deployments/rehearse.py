@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
+from sqlalchemy import make_url
 
 from deployments.demo import (
     calm_life,
@@ -25,10 +27,37 @@ from deployments.demo import (
 )
 from deployments.processes import running_service
 from tasks.store.copies import copy_people
-from tasks.store.session import Ledger
+from tasks.store.session import Ledger, database_url
 
 DIRECTORY = Path("data/rehearsal")
+_MARK = "made by deployments.rehearse"
+"""A file in the directory: what has it may be deleted. Anything else may be somebody's data."""
 _MOST_ROUNDS = 4
+_REFUSED = 2
+"""As `flows.terminal.ExitCode.REFUSED`, which must not be imported before the environment is set."""
+
+
+class NoPlaceToRehearse(Exception):
+    """The directory holds something else than a rehearsal. Nothing was deleted, and nothing was sent."""
+
+
+def make_anew(directory: Path) -> None:
+    """Make an empty directory, where there is none or that of an earlier rehearsal.
+
+    Raises:
+        NoPlaceToRehearse: Something else is in it.
+    """
+    is_ours = not directory.exists() or (directory / _MARK).is_file()
+    if not is_ours and (not directory.is_dir() or any(directory.iterdir())):
+        raise NoPlaceToRehearse(
+            f"{directory} holds something else than a rehearsal, and would be deleted: name a new directory"
+        )
+    ledger = make_url(database_url())
+    if ledger.database and directory.resolve() in Path(ledger.database).resolve().parents:
+        raise NoPlaceToRehearse(f"the real ledger is in {directory}: name another directory, or another ledger")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    (directory / _MARK).touch()
 
 
 def set_the_stage(directory: Path, sandbox_url: str) -> int:
@@ -36,9 +65,11 @@ def set_the_stage(directory: Path, sandbox_url: str) -> int:
 
     Returns:
         How many contacts and suppressions it knows.
+
+    Raises:
+        NoPlaceToRehearse: The directory holds something else.
     """
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+    make_anew(directory)
     rehearsed = f"sqlite:///{directory / 'rollcall.db'}"
     with Ledger() as real, Ledger(rehearsed) as target:
         known = copy_people(real, target)
@@ -66,7 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console()
     with running_service("deployments.sandbox") as sandbox_url:
-        known = set_the_stage(options.directory, sandbox_url)
+        try:
+            known = set_the_stage(options.directory, sandbox_url)
+        except NoPlaceToRehearse as error:
+            console.print(
+                f"[bold red]Refused, nothing was deleted or sent.[/] {escape(str(error))}", soft_wrap=True
+            )
+            return _REFUSED
         console.print(f"Rehearsal: {known:,} contacts and suppressions are known; nothing leaves this machine.")
         with running_service("deployments.receiver") as receiver_url:
             tell_providers_whom_to_call(sandbox_url, receiver_url, calm_life())
