@@ -6,7 +6,9 @@ status.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -23,6 +25,7 @@ from tasks.ownership import why_stop
 from tasks.providers.base import Batch, OutboundMessage, SendOutcome
 from tasks.providers.errors import OutcomeUnknown, ProviderError, RequestRejected
 from tasks.requests import PlannedRequest
+from tasks.sending_windows import LAST_CALL
 from tasks.stopping import is_stop_requested
 from tasks.store import chunks, outbox, runs
 from tasks.store.outbox import PlannedMessage, RecordedOutcome, RecordedRequest, RequestToOpen
@@ -35,6 +38,10 @@ _WINDOWS_AT_ONCE = 3
 
 _NO_TEXT_OF_ITS_OWN = RenderedMessage(text=None)
 
+_LATE_AT: ContextVar[float | None] = ContextVar("late_at", default=None)
+"""For the request of a task: when, on the sender's clock, its sending hours are over."""
+
+_TOO_LATE = "its sending hours were over before its turn came"
 _TAKEN_OVER = "another process took this chunk over, because this one seemed dead"
 
 
@@ -97,7 +104,9 @@ class ChunkSender:
         *,
         connected: RunConnection,
         report: ChunkReport,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._ledger = ledger
         self._run = run
         self._owner = owner
@@ -113,12 +122,20 @@ class ChunkSender:
         # The HTTP client has as many. What waits here instead of there can still be stopped.
         self._request_slots = asyncio.Semaphore(in_flight)
         self._breaker = Breaker(is_bulk=is_bulk)
-        self._provider.use_stop_check(self._is_stopped)
+        self._provider.use_stop_check(self._must_not_begin)
 
     def _is_stopped(self) -> bool:
         if stop := why_stop(self._owner):
             self._report.stop(stop.reason, stop.message)
         return self._report.is_stopped()
+
+    def _is_too_late(self) -> bool:
+        """Whether the hours of the request of this task are over: it waited for its turn, or for the provider."""
+        late_at = _LATE_AT.get()
+        return late_at is not None and self._clock() >= late_at
+
+    def _must_not_begin(self) -> bool:
+        return self._is_stopped() or self._is_too_late()
 
     async def send_all(self, requests: Iterator[PlannedRequest]) -> None:
         """Send all of these, until something stops the chunk."""
@@ -141,7 +158,9 @@ class ChunkSender:
             self._window_slots.release()
 
     async def _claim_send_record(self, window: Sequence[PlannedRequest]) -> None:
+        began = self._clock()
         claim = await asyncio.to_thread(self._claim, window)
+        late_at = None if claim.closes_in is None else began + (claim.closes_in + LAST_CALL).total_seconds()
         self._report.withdrawn += claim.withdrawn
         if not claim.is_ours:
             self._report.stop("taken_over", _TAKEN_OVER)
@@ -158,7 +177,7 @@ class ChunkSender:
             for request in window
         ]
         sending: list[Coroutine[Any, Any, tuple[list[RecordedOutcome], RecordedRequest | None]]] = [
-            self._send(request_id, request) for request_id, request in ready if request.messages
+            self._send(request_id, request, late_at) for request_id, request in ready if request.messages
         ]
         results = await asyncio.gather(*sending)
         outcomes = [outcome for of_request, _ in results for outcome in of_request]
@@ -204,6 +223,7 @@ class ChunkSender:
                 channel=self._run.channel,
                 purpose=self._run.purpose,
                 through=self._report.provider,
+                has_hours=self._run.campaign.get("hours") is not None,
             )
 
     # A known outcome must not be lost to a database that is away for a while. Recording twice is harmless.
@@ -214,16 +234,20 @@ class ChunkSender:
             return chunks.hold_chunk(connection, self._report.chunk_id, self._owner)
 
     async def _send(
-        self, request_id: int | None, request: PlannedRequest
+        self, request_id: int | None, request: PlannedRequest, late_at: float | None
     ) -> tuple[list[RecordedOutcome], RecordedRequest | None]:
+        _LATE_AT.set(late_at)  # each request has a task of its own
         async with self._request_slots:
-            if self._is_stopped():  # while this one waited for its turn
-                return _all_planned(request), _refused(request_id, self._report.stop_message)
+            if self._must_not_begin():  # while this one waited for its turn
+                return _all_planned(request), _refused(request_id, self._report.stop_message or _TOO_LATE)
             outbound = [self._outbound(message, request) for message in request.messages]
             batch = Batch(request.reference, request.batch_text) if request.is_bulk else None
             try:
                 outcomes = await self._provider.send(outbound, batch)
             except ProviderError as error:
+                if error.retryable and not error.may_have_sent and self._is_too_late():
+                    # No provider is out of order because of that: the rest of its window is held.
+                    return outcomes_of_error(request, error), _request_of_error(request_id, error)
                 return self._note_error(request_id, request, error)
             except Exception as error:  # noqa: BLE001  # raised again when the outcomes of the chunk are recorded
                 # A fault of ours, perhaps after the request left: these messages must not be sent again blindly.

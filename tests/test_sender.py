@@ -1,15 +1,20 @@
 """What each kind of failure makes of the messages, and that nothing is ever handed over twice."""
 
 import asyncio
+import time
 from collections import Counter
+from datetime import timedelta
+from typing import Self
 
+import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from tasks.connection import RunConnection
 from tasks.messaging.content import Content
 from tasks.messaging.rendering import RunTexts
-from tasks.messaging.statuses import Channel, Purpose
+from tasks.messaging.statuses import Channel, MessageStatus, Purpose
+from tasks.providers.base import SendOutcome
 from tasks.providers.capabilities import Capabilities
 from tasks.providers.errors import (
     CredentialsRejected,
@@ -20,10 +25,12 @@ from tasks.providers.errors import (
     ProviderUnreachable,
     RequestRejected,
 )
+from tasks.providers.http import HttpClient, RetryPolicy
 from tasks.requests import shape_requests
 from tasks.sender import ChunkReport, ChunkSender
-from tasks.store import chunks, leases, outbox, runs
+from tasks.store import chunks, leases, outbox, runs, windows
 from tasks.store.session import Ledger
+from tasks.store.tables import Message, utc_now
 from tests.rows import columns_of
 from tests.scripted_provider import ScriptedProvider
 
@@ -35,13 +42,14 @@ SINGLE = Capabilities(
     max_requests_in_flight=4,
     max_requests_per_second=None,
 )
+MESSAGE = Message.__table__
 CONTENT = Content(channel=Channel.SMS, purpose=Purpose.TRANSACTIONAL, text="Hello")
 
 
 class Sending:
     """One run of some messages, sent through a scripted provider."""
 
-    def __init__(self, ledger: Ledger, people: int) -> None:
+    def __init__(self, ledger: Ledger, people: int, **campaign) -> None:
         self.ledger = ledger
         with ledger.writing() as connection:
             self.run, (self.chunk,) = runs.create_run(
@@ -53,7 +61,7 @@ class Sending:
                 purpose=CONTENT.purpose,
                 rows_read=people,
                 digest="",
-                campaign={},
+                campaign=campaign,
                 content=CONTENT.model_dump(mode="json"),
                 options={},
                 source_sha256="",
@@ -67,14 +75,14 @@ class Sending:
             self.owner = leases.process_name()
             runs.acquire_run(connection, self.run.id, self.owner)
 
-    def send(self, script):
-        provider = ScriptedProvider(script)
+    def send(self, script=None, *, provider=None, clock=time.monotonic):
+        provider = provider or ScriptedProvider(script)
         with self.ledger.writing() as connection:
             chunks.claim_chunk(connection, self.chunk, self.owner)
             messages = outbox.planned_messages(connection, self.chunk)
         connected = RunConnection(provider, SINGLE, RunTexts(CONTENT))
         report = ChunkReport(self.chunk)
-        sender = ChunkSender(self.ledger, self.run, self.owner, connected=connected, report=report)
+        sender = ChunkSender(self.ledger, self.run, self.owner, connected=connected, report=report, clock=clock)
         requests = shape_requests(self.run.token, messages, connected.texts, SINGLE)
         try:
             asyncio.run(sender.send_all(requests))
@@ -163,3 +171,68 @@ def test_a_crash_can_leave_only_few_messages_unknown(ledger):
 
     sending.send(script)
     assert 0 < most <= 6  # three windows of half of what is in flight
+
+
+class FakeTime:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def clock(self) -> float:
+        return self.seconds
+
+
+class ThrottlingProvider:
+    """Asks to wait when it is asked for the first time, and then takes everything."""
+
+    def __init__(self, fake: FakeTime, wait_seconds: int) -> None:
+        self.asked_at: list[float] = []
+        self._fake = fake
+        self._wait_seconds = wait_seconds
+        self._http = HttpClient(
+            "https://provider.example.com",
+            headers={"Authorization": "a secret of the test"},
+            max_requests_in_flight=1,
+            transport=httpx.MockTransport(self._answer),
+            retry=RetryPolicy(max_total_seconds=1_000),
+            sleep=fake.sleep,
+            clock=fake.clock,
+        )
+        self.use_stop_check = self._http.use_stop_check
+
+    def _answer(self, _request: httpx.Request) -> httpx.Response:
+        self.asked_at.append(self._fake.seconds)
+        if len(self.asked_at) == 1:
+            return httpx.Response(429, headers={"Retry-After": str(self._wait_seconds)})
+        return httpx.Response(200, json={})
+
+    async def send(self, messages, _batch=None):
+        await self._http.request_json("POST", "/send", json={})
+        return [SendOutcome(message.reference, MessageStatus.ACCEPTED, "id") for message in messages]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize(("wait_seconds", "status"), [(100, "accepted"), (200, "planned")])
+def test_no_request_is_tried_again_after_the_hours_of_its_message(ledger, wait_seconds, status):
+    sending = Sending(ledger, 3, hours={"rules": []})
+    with ledger.writing() as connection:
+        # What is written down as the end is LAST_CALL before it: the hours are over in 150 seconds.
+        closes = utc_now() + timedelta(seconds=30)
+        hand_over = windows.HandOver(utc_now() - timedelta(hours=1), closes)
+        window = windows.add_window(connection, sending.run.id, "US", ("America/New_York",), hand_over)
+        connection.execute(update(MESSAGE).values(window_id=window))
+    fake = FakeTime()
+    provider = ThrottlingProvider(fake, wait_seconds)
+    report, _ = sending.send(provider=provider, clock=fake.clock)
+    assert sending.statuses() == {status: 3}
+    assert max(provider.asked_at) < 150
+    assert not report.is_provider_out

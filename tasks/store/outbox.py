@@ -7,7 +7,7 @@ so no two senders ever get the same message. Between claiming and recording no t
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -23,6 +23,7 @@ from tasks.store.leases import now_of
 from tasks.store.outbox_statements import (
     Told,
     claim_statement,
+    closing_statement,
     ids_parameter,
     lock_statement,
     record_statement,
@@ -71,11 +72,14 @@ class Claim:
         message_ids: Now `sending`, and ours.
         request_ids: Id in the ledger of each opened request, by reference.
         withdrawn: How many were cancelled because their address was suppressed or disabled since planning.
+        closes_in: How long the sending hours let all of them out, after the beginning of the claim; None where no
+            window of theirs has an end, or nobody asked.
     """
 
     message_ids: frozenset[int] = frozenset()
     request_ids: Mapping[str, int] = field(default_factory=dict)
     withdrawn: int = 0
+    closes_in: timedelta | None = None
     is_ours: bool = True
     is_held_back: bool = False
 
@@ -155,6 +159,7 @@ def claim_messages(
     channel: Channel,
     purpose: Purpose,
     through: str | None = None,
+    has_hours: bool = False,
 ) -> Claim:
     """Commit the intent to send, just before it is sent.
 
@@ -171,6 +176,7 @@ def claim_messages(
         channel: The run's channel.
         purpose: The run's purpose.
         through: The provider that the sender is connected to; nothing is claimed if the chunk is for another one.
+        has_hours: Whether it matters when the windows of the messages close.
     """
     provider = hold_provider(connection, chunk_id, owner)
     if provider is None or through not in {None, provider}:
@@ -198,7 +204,16 @@ def claim_messages(
         claimed = _claim(connection, message_ids, None, provider, now)
     if withdrawn:
         count_handled(connection, chunk_id, withdrawn)
-    return Claim(message_ids=frozenset(claimed), request_ids=request_ids, withdrawn=withdrawn)
+    closes_at = None
+    if has_hours:
+        these = ids_parameter(connection, sorted(claimed))
+        closes_at = connection.execute(closing_statement(dialect), these).scalar_one()
+    return Claim(
+        message_ids=frozenset(claimed),
+        request_ids=request_ids,
+        withdrawn=withdrawn,
+        closes_in=None if closes_at is None else closes_at - now,
+    )
 
 
 def _lock(connection: Connection, message_ids: Sequence[int]) -> None:

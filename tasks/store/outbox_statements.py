@@ -33,13 +33,14 @@ from sqlalchemy.types import TypeEngine
 
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.registry import suppression_applies
-from tasks.store.tables import Contact, Message, Suppression
+from tasks.store.tables import Contact, Message, SendingWindow, Suppression
 from tasks.store.windows import is_within_hours
 from tasks.store.withdrawals import RESEND_DECIDED, withdrawn_status
 
 _MESSAGE = Message.__table__  # type: ignore[attr-defined]  # SQLModel does not type it
 _CONTACT = Contact.__table__  # type: ignore[attr-defined]  # the same
 _SUPPRESSION = Suppression.__table__  # type: ignore[attr-defined]  # the same
+_WINDOW = SendingWindow.__table__  # type: ignore[attr-defined]  # the same
 
 Told = tuple[int, int, str | None]
 """Of one message: its id, which claim of it was answered, and the provider's id for it."""
@@ -129,6 +130,15 @@ def claim_statement(dialect: str) -> Any:
         )
         .returning(_MESSAGE.c.id)
     )
+
+
+@cache
+def closing_statement(dialect: str) -> Select[Any]:
+    """When the first of the windows of these messages closes; None where none of them does."""
+    windows = select(func.min(_WINDOW.c.not_after)).join_from(
+        _MESSAGE, _WINDOW, _WINDOW.c.id == _MESSAGE.c.window_id
+    )
+    return windows.where(_are_these(dialect))
 
 
 # A receipt may have come before the answer. It must not be undone by it, so the status of what is not open any
