@@ -18,7 +18,20 @@ def form_of(flow: Any) -> dict[str, Any]:
         for name, of_property in schema["properties"].items()
         if not _is_list_of_secrets(of_property)
     }
-    return {**schema, "properties": properties}
+    form: dict[str, Any] = _as_plain_text({**schema, "properties": properties})
+    return form
+
+
+def _as_plain_text(schema: Any) -> Any:
+    """Descriptions without the marks of code, which Prefect's second UI shows as they stand."""
+    if isinstance(schema, list):
+        return [_as_plain_text(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: part.replace("`", "") if key == "description" and isinstance(part, str) else _as_plain_text(part)
+        for key, part in schema.items()
+    }
 
 
 def _for_people(title: str) -> str:

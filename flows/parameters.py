@@ -102,7 +102,8 @@ class Campaign(StrictModel):
 
     name: str = Field(
         pattern=r"^[\w .-]{1,200}$",
-        description="What reports and dashboards call it. A name and a run key are sent once, ever.",
+        description="What reports and dashboards call it: letters, digits, spaces, dots, dashes and underscores. "
+        "A name and a run key are sent once, ever.",
     )
     run_key: str = Field(
         default="1",

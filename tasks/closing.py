@@ -105,7 +105,12 @@ def _gives_receipts(run: runs.RunRecord, provider: str) -> bool:
         return True
 
 
-@task(name="decide about unknown messages", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="decide about unknown messages",
+    task_run_name="decide about unknown messages",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 @concealed_errors()
 def decide_about_unknown(run_id: int, choice: UnknownChoice, expected: int | None = None) -> int:
     """Do what the operator decided about the messages of a run that nobody can say anything about.

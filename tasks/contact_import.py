@@ -222,7 +222,7 @@ def refused_file_of(path: str) -> Path:
     return directory / f"{directory.name}.refused.csv"
 
 
-@task(name="import rows", cache_policy=NO_CACHE, persist_result=False)
+@task(name="import rows", task_run_name="import rows", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def import_rows(batch: Callable[[], RowBatch], work: ContactImport, refused: Path) -> None:
     """Bring one batch of a contact file into the registry, and add its refused rows to a file.
@@ -237,7 +237,7 @@ def import_rows(batch: Callable[[], RowBatch], work: ContactImport, refused: Pat
     write_rejected_rows(refused, rows, append=refused.stat().st_size > 0)
 
 
-@task(name="publish import", cache_policy=NO_CACHE, persist_result=False)
+@task(name="publish import", task_run_name="publish import", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def publish_import(account: Imported) -> None:
     """Publish what became of the rows as an artifact of the flow run."""

@@ -12,7 +12,7 @@ from tasks.store import runs
 from tasks.store.session import Ledger
 
 
-@task(name="check credit", cache_policy=NO_CACHE, persist_result=False)
+@task(name="check credit", task_run_name="check credit", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def check_credit(run_id: int, provider: str) -> str | None:
     """Whether the account at one of the run's providers can pay for anything at all.

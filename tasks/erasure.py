@@ -143,7 +143,7 @@ def preview(addresses: Sequence[SecretStr]) -> Preview:
     return Preview(len(given), tuple(sorted(map(mask_address, further))), messages)
 
 
-@task(name="erase people", cache_policy=NO_CACHE, persist_result=False)
+@task(name="erase people", task_run_name="erase people", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def erase_people(addresses: Sequence[SecretStr], *, keep_suppressed: bool = True) -> Erased:
     """Take people out of the ledger, its storage and the reports.

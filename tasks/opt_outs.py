@@ -100,7 +100,12 @@ def _advance(ledger: Ledger, point: str, until: datetime) -> None:
         sync_points.advance(connection, point, until)
 
 
-@task(name="read suppression list", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="read suppression list",
+    task_run_name="read suppression list",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 @concealed_errors()
 def read_suppression_list(path: str, channel: Channel, default_country: str | None = None) -> int:
     """Put the addresses of a list of people who must not be contacted into the ledger.

@@ -107,7 +107,7 @@ def usual_chunk_size(capabilities: Capabilities) -> int:
     return CHUNK_SIZE if capabilities.max_recipients_per_request == 1 else BULK_CHUNK_SIZE
 
 
-@task(name="plan run", cache_policy=NO_CACHE, persist_result=False)
+@task(name="plan run", task_run_name="plan run", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int) -> int:
     """Write a prepared audience into the ledger.

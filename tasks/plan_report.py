@@ -22,7 +22,7 @@ from tasks.prepare import PreparedAudience
 from tasks.store.runs import run_key_of
 
 
-@task(name="publish plan", cache_policy=NO_CACHE, persist_result=False)
+@task(name="publish plan", task_run_name="publish plan", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def publish_plan(
     identity: RunIdentity, prepared: PreparedAudience, chunk_size: int, planned_at: datetime | None = None

@@ -126,7 +126,7 @@ class PreparedAudience:
                 examples.append(_as_example(row["row_number"], row["address"], row["detail"]))
 
 
-@task(name="prepare audience", cache_policy=NO_CACHE, persist_result=False)
+@task(name="prepare audience", task_run_name="prepare audience", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) -> PreparedAudience:
     """Read the contact file and decide about every row.
@@ -230,7 +230,9 @@ def _read_seeds(
     return seeds
 
 
-@task(name="refresh suppressions", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="refresh suppressions", task_run_name="refresh suppressions", cache_policy=NO_CACHE, persist_result=False
+)
 @concealed_errors()
 def refresh_suppressions(run_key: str, channel: Channel, audience: Audience) -> None:
     """Put the suppression file into the ledger once more, before a run goes on: it may have grown since planning.

@@ -98,7 +98,7 @@ class Findings:
         )
 
 
-@task(name="read the inbox", cache_policy=NO_CACHE, persist_result=False)
+@task(name="read the inbox", task_run_name="read the inbox", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def drain_inbox(most: int = EVENTS_PER_TASK) -> Findings:
     """Read events that providers sent, new ones first, and put what they say into the ledger.
@@ -221,7 +221,7 @@ def _read_event(provider: str, event: inbox.KeptEvent) -> Sequence[Report]:
         raise UnreadableEvent(f"reading it failed: {type(error).__name__}") from error
 
 
-@task(name="make all due", cache_policy=NO_CACHE, persist_result=False)
+@task(name="make all due", task_run_name="make all due", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def make_all_due(run_ids: Sequence[int]) -> None:
     """Let everything that was put off be due now: questions about these runs, events that fitted no message."""

@@ -54,7 +54,7 @@ class ReportFiles:
     not_delivered_csv: Path
 
 
-@task(name="publish report", cache_policy=NO_CACHE, persist_result=False)
+@task(name="publish report", task_run_name="publish report", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def publish_report(run_id: int, handed_over_before: int | None = None) -> RunAccount:
     """Count a run, write its report into files, and publish the account as an artifact of the flow run.

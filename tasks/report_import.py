@@ -40,7 +40,7 @@ def providers_with_reports() -> list[str]:
     return [name for name in PROVIDER_NAMES if (reader := load_reader(name)) and reader.imports_report]
 
 
-@task(name="import report", cache_policy=NO_CACHE, persist_result=False)
+@task(name="import report", task_run_name="import report", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def import_report(
     provider: str, path: str, columns: Mapping[str, str] | None = None

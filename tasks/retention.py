@@ -108,7 +108,7 @@ class Pruned:
         ]
 
 
-@task(name="prune personal data", cache_policy=NO_CACHE, persist_result=False)
+@task(name="prune personal data", task_run_name="prune personal data", cache_policy=NO_CACHE, persist_result=False)
 @concealed_errors()
 def prune(*, dry_run: bool = False) -> Pruned:
     """Remove what was kept long enough. It may be interrupted, and run twice at once.

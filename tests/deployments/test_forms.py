@@ -19,3 +19,9 @@ def test_titles_are_words_and_descriptions_come_from_the_docstring():
 
 def test_addresses_are_not_asked_for_because_prefect_would_not_keep_them():
     assert "only" not in form_of(send_campaign)["properties"]
+
+
+def test_descriptions_have_no_marks_that_would_be_shown():
+    form = form_of(send_campaign)
+    assert "hand-over-chunks" in form["properties"]["workers"]["description"]
+    assert "`" not in str(form)
