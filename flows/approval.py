@@ -7,11 +7,10 @@ from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
+from tasks.patience import read_patience
 from tasks.plan import Plan
 from tasks.plan_report import plan_in_short
 
-WAIT_SECONDS = 24 * 3600
-"""For an answer; then the flow run fails, and nothing was sent."""
 _LOOK_SECONDS = 3
 
 
@@ -34,9 +33,10 @@ def is_approved(plan: Plan) -> bool:
     """Pause the flow run until somebody has looked at the plan, and say what he decided.
 
     Raises:
-        FlowPauseTimeout: Nobody answered within a day.
+        FlowPauseTimeout: Nobody answered within `ROLLCALL_APPROVAL_WAIT_SECONDS`, a day if it is not set.
         RuntimeError: There is no flow run that could be paused.
     """
+    wait_seconds = round(read_patience().approval_wait_seconds)
     asked: Any = Approval.with_initial_data(description=plan_in_short(plan))
-    approval = pause_flow_run(wait_for_input=asked, timeout=WAIT_SECONDS, poll_interval=_LOOK_SECONDS)
+    approval = pause_flow_run(wait_for_input=asked, timeout=wait_seconds, poll_interval=_LOOK_SECONDS)
     return bool(approval.answer is Answer.SEND)

@@ -1,4 +1,4 @@
-"""How long Rollcall waits for a provider that is down or asks to wait, before it stops a run."""
+"""How long Rollcall waits for a provider that is down or asks to wait, and for a person, before a run stops."""
 
 import os
 from dataclasses import dataclass
@@ -9,17 +9,19 @@ from tasks.providers.http import RetryPolicy
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Bounds of waiting. All of it concerns requests that surely were not sent; nothing else is ever repeated.
+    """Bounds of waiting. Requests are repeated only if they surely were not sent; nothing else ever is.
 
     Attributes:
         request_wait_seconds: `ROLLCALL_REQUEST_WAIT_SECONDS`: longest time from the first to the last attempt.
         chunk_retries: `ROLLCALL_CHUNK_RETRIES`: how often a chunk that could not be handed over is run again.
         chunk_retry_seconds: `ROLLCALL_CHUNK_RETRY_SECONDS`: the pause before that.
+        approval_wait_seconds: `ROLLCALL_APPROVAL_WAIT_SECONDS`: how long a flow run is paused for approval.
     """
 
     request_wait_seconds: float = 120.0
     chunk_retries: int = 1
     chunk_retry_seconds: float = 5.0
+    approval_wait_seconds: float = 24 * 3600.0
 
     @property
     def of_requests(self) -> RetryPolicy:
@@ -40,6 +42,7 @@ def read_patience() -> Patience:
         request_wait_seconds=_number("ROLLCALL_REQUEST_WAIT_SECONDS", default.request_wait_seconds),
         chunk_retries=int(_number("ROLLCALL_CHUNK_RETRIES", default.chunk_retries)),
         chunk_retry_seconds=_number("ROLLCALL_CHUNK_RETRY_SECONDS", default.chunk_retry_seconds),
+        approval_wait_seconds=_number("ROLLCALL_APPROVAL_WAIT_SECONDS", default.approval_wait_seconds),
     )
 
 

@@ -32,8 +32,8 @@ def meanwhile(work: Callable[[], None]) -> Iterator[None]:
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait until something has happened; fail after a minute."""
-    give_up_at = time.monotonic() + 60
+    """Wait until something has happened; fail after two minutes."""
+    give_up_at = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < give_up_at
         time.sleep(0.05)

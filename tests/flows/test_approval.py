@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect import get_client
-from prefect.exceptions import CancelledRun
+from prefect.exceptions import CancelledRun, FlowPauseTimeout
 from prefect.flow_engine import run_flow
 from prefect.states import Scheduled
 
@@ -26,6 +26,12 @@ def answer(what: str, then=lambda: None):
             client.resume_flow_run(run.id, run_input={"answer": what})
 
     return meanwhile(work)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits_for_a_day(monkeypatch):
+    """If the answer does not come, the test fails, and does not hang."""
+    monkeypatch.setenv("ROLLCALL_APPROVAL_WAIT_SECONDS", "150")
 
 
 @pytest.fixture
@@ -77,3 +83,10 @@ def test_a_schedule_that_fires_late_refuses_to_send(sandbox, job, late_hours, is
         with pytest.raises(CampaignError, match=r"schedule.max_lateness: scheduled for .* start it anew"):
             run_flow(send_campaign, flow_run=late, parameters=parameters)
     assert bool(sandbox.received("bird")) is is_sent
+
+
+def test_without_an_answer_nothing_is_sent(sandbox, job, monkeypatch):
+    monkeypatch.setenv("ROLLCALL_APPROVAL_WAIT_SECONDS", "1")
+    with pytest.raises(FlowPauseTimeout):
+        send_campaign(job, pause_for_approval=True)
+    assert not sandbox.received("bird")
