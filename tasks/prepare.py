@@ -6,6 +6,7 @@ Works in batches, so memory does not grow with the file, and writes nothing into
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -194,10 +195,9 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             spool.add_messages(messages)
             spool.add_exclusions(exclusions)
             prepared.count(messages, exclusions)
-            for frame in (messages[["row_number", "address", "variables"]], exclusions):
+            for frame in _frames_to_approve(messages, exclusions, has_hours=identity.hours is not None):
                 digest.update(_as_csv(frame))
             if identity.hours is not None:
-                digest.update(_as_csv(messages[["hours_country", "zones"]]))
                 prepared.places += count_places(messages["hours_country"], messages["zones"])
     if judge.late_refusals:
         withdrawn = withdraw_messages(Path(directory), judge.late_refusals)
@@ -216,6 +216,18 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
     prepared.sample_texts = composer.sample_texts
     prepared.digest = digest.hexdigest()[:16]
     return prepared
+
+
+def _frames_to_approve(
+    messages: pd.DataFrame, exclusions: pd.DataFrame, *, has_hours: bool
+) -> Iterator[pd.DataFrame]:
+    """What of a batch says who gets what, and when."""
+    yield messages[["row_number", "address", "variables"]]
+    yield exclusions
+    if messages["external_code"].notna().any():  # the recipient, where a provider knows people by it
+        yield messages[["row_number", "external_code"]]
+    if has_hours:
+        yield messages[["hours_country", "zones"]]
 
 
 def _read_seeds(
