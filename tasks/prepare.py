@@ -39,6 +39,9 @@ from tasks.store import consent
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 
+MOST_SEEDS = 100
+"""Seeds are the sender's own people. A list that is named here by mistake would get the message before anybody
+could look at it, at any hour, and without a question."""
 _EXAMPLES_PER_REASON = 3
 
 
@@ -236,6 +239,11 @@ def _read_seeds(
     seeds = AddressIndex()
     for addresses in read_seed_addresses(audience, channel):
         seeds.first_rows(addresses)
+        if len(seeds) > MOST_SEEDS:
+            raise DatasetError(
+                f"{audience.seeds} has more than {MOST_SEEDS} seeds, who would get the message first and at any "
+                "hour: it is a list of your own people, and not of recipients"
+            )
         digest.update(_as_csv(addresses.to_frame("address")))
     if audience.seeds is not None:
         prepared.notes.append(f"{len(seeds):,} seeds get it first: {audience.seeds}")

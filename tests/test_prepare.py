@@ -1,11 +1,12 @@
-"""What an approval covers of a prepared audience."""
+"""What an approval covers of a prepared audience, and which files are no seed files."""
 
 from uuid import UUID
 
 import pytest
 
 from flows.parameters import parse_campaign
-from tasks.prepare import prepare_audience
+from tasks.datasets.readers import DatasetError
+from tasks.prepare import MOST_SEEDS, prepare_audience
 
 
 @pytest.fixture
@@ -34,3 +35,11 @@ def test_the_digest_covers_the_contact_ids_that_a_provider_sends_to(prepare):
         prepare([f"+12125550100,{UUID(int=code)}"], identifier_key="contact_id").digest for code in (1, 2, 1)
     }
     assert len(digests) == 2
+
+
+def test_a_list_that_is_given_as_seeds_is_refused_before_anybody_gets_it(prepare):
+    people = [f"+1212555{n:04d}" for n in range(100, 100 + MOST_SEEDS)]
+    assert prepare([people[0]], seeds=people).messages == 0
+    people.append("+12135550100")
+    with pytest.raises(DatasetError, match="more than 100 seeds"):
+        prepare([people[0]], seeds=people)
