@@ -245,6 +245,8 @@ class _Turn:
             raise
         if not report.is_provider_out:
             return report.stop_message
+        # Not always the one that it was taken for: between two tries another process may have moved it.
+        self.tried[chunk_id] = report.provider or self.tried[chunk_id]
         self.outages.note(self.tried[chunk_id], report.stop_message or "")
         return None
 

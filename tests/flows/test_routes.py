@@ -5,16 +5,18 @@ from collections import Counter
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from flows.reconcile_deliveries import reconcile_deliveries
 from flows.send_campaign import RunStopped, send_campaign
 from tasks.messaging.statuses import ExclusionReason, MessageStatus
 from tasks.plan import Plan
-from tasks.store.tables import Message
+from tasks.store import rerouting
+from tasks.store.tables import Chunk, ChunkState, Message
+from tests.flows.flow_run_control import meanwhile, wait_until
 from tests.flows.reconciling import let_pass
 
-MESSAGE = Message.__table__
+MESSAGE, CHUNK = Message.__table__, Chunk.__table__
 SWEDEN = [f"+4670174{n:04d}" for n in range(605, 625)]
 GERMANY = [f"+49171392{n:04d}" for n in range(30)]
 USA = [f"+1212555{n:04d}" for n in range(100, 140)]
@@ -164,3 +166,30 @@ def test_when_all_providers_are_out_of_order_the_run_stops_and_a_later_one_finis
     sandbox.switch(bird={"respond": "normal"})
     assert send_campaign(job).handed_over == 10
     assert truth(sandbox) == in_ledger(ledger) == dict.fromkeys(truth(sandbox), "bird")
+
+
+def test_a_chunk_that_moved_between_two_tries_tells_about_the_provider_that_had_it_last(
+    sandbox, campaign, ledger, monkeypatch
+):
+    monkeypatch.setenv("ROLLCALL_CHUNK_RETRY_SECONDS", "3")
+    sandbox.switch(bird={"respond": "http:429", "faults_on": "writes"}, octopush={"respond": "http:401"})
+    tried = select(CHUNK.c.id, CHUNK.c.run_id).where(CHUNK.c.state == ChunkState.PLANNED, CHUNK.c.attempts == 1)
+
+    def move_it_as_another_process_does():
+        def given_back():
+            with ledger.reading() as connection:
+                return connection.execute(tried).first()
+
+        wait_until(lambda: given_back() is not None)
+        with ledger.writing() as connection:
+            others = update(CHUNK).where(CHUNK.c.attempts == 0)
+            connection.execute(others.values(state=ChunkState.DONE))  # only this one moves
+            rerouting.move_to_fallbacks(connection, given_back().run_id, "bird", why="down")
+            connection.execute(others.values(state=ChunkState.PLANNED))
+        sandbox.switch(bird={"respond": "normal"})
+
+    with meanwhile(move_it_as_another_process_does), pytest.raises(RunStopped, match="401") as stopped:
+        send_campaign(campaign(["bird", "octopush"], 40), chunk_size=20)
+    assert stopped.value.account.statuses == {MessageStatus.ACCEPTED: 20, MessageStatus.PLANNED: 20}
+    assert Counter(truth(sandbox).values()) == {"bird": 20}
+    assert [one.why for one in stopped.value.account.reroutings] == ["down"]
