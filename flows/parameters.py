@@ -97,6 +97,11 @@ else:
     )
 
 
+SEEDS_SUFFIX = ":seeds"
+"""Of the run key under which the seeds of a campaign get it."""
+_MOST_RUN_KEY_CHARS = 100
+
+
 class Campaign(StrictModel):
     """One campaign: what is said, to whom, through which provider."""
 
@@ -107,7 +112,7 @@ class Campaign(StrictModel):
     )
     run_key: str = Field(
         default="1",
-        pattern=r"^[\w:.+-]{1,100}$",
+        pattern=rf"^[\w:.+-]{{1,{_MOST_RUN_KEY_CHARS}}}$",
         title="Run key",
         description="A new value sends the same campaign again; the same value resumes it.",
     )
@@ -208,6 +213,12 @@ class Campaign(StrictModel):
         if foreign:
             named = " and ".join(self.providers)
             raise ValueError(f"options.{foreign[0]}: the provider is {named}; remove these options")
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_have_a_run_key(self) -> Self:
+        if self.audience.seeds is not None and len(self.run_key) > _MOST_RUN_KEY_CHARS - len(SEEDS_SUFFIX):
+            raise ValueError(f"run_key: seeds are sent to as `RUN_KEY{SEEDS_SUFFIX}`, which would be too long")
         return self
 
     @model_validator(mode="after")

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-from flows.parameters import Campaign
+from flows.parameters import SEEDS_SUFFIX, Campaign
 from tasks.messaging.statuses import MessageStatus
 from tasks.store.account import RunAccount
-
-RUN_KEY_OF_SEEDS = "{}:seeds"
 
 
 def campaign_for_seeds(campaign: Campaign) -> Campaign | None:
@@ -18,7 +16,7 @@ def campaign_for_seeds(campaign: Campaign) -> Campaign | None:
         return None
     audience = campaign.audience.model_copy(update={"path": campaign.audience.seeds, "seeds": None})
     changes: Mapping[str, object] = {
-        "run_key": RUN_KEY_OF_SEEDS.format(campaign.run_key),
+        "run_key": campaign.run_key + SEEDS_SUFFIX,
         "audience": audience,
         "hours": None,
         "frequency_cap": None,

@@ -118,7 +118,8 @@ def send_campaign(
         plan = _plan(campaign, chunk_size)
         _send_to_seeds_first(campaign)
         if not is_approved(plan):
-            return _end_in(Cancelled(message=f"{plan.key} was not approved: nothing was sent"))
+            to_whom = "nothing was sent" if campaign.audience.seeds is None else "nobody got it but the seeds"
+            return _end_in(Cancelled(message=f"{plan.key} was not approved: {to_whom}"))
         approve = plan.prepared.digest  # what is sent is prepared anew: it must be the same still
     with TemporaryDirectory(prefix="rollcall-") as directory:
         prepared = prepare_audience(identity, campaign.audience, directory)

@@ -54,6 +54,18 @@ def test_what_was_not_approved_is_not_sent_and_not_planned(sandbox, job, ledger)
     assert not sandbox.received("bird")
 
 
+def test_who_says_no_after_the_seeds_had_it_is_told_that_they_had(sandbox, campaign, contact_file, tmp_path):
+    seeds = contact_file(1).rename(tmp_path / "seeds.csv")
+    made = campaign("bird", 3)
+    job = made.model_copy(update={"audience": made.audience.model_copy(update={"seeds": str(seeds)})})
+    with (
+        answer(Answer.DO_NOT_SEND),
+        pytest.raises(CancelledRun, match="not approved: nobody got it but the seeds"),
+    ):
+        send_campaign(job, pause_for_approval=True)
+    assert sum(sandbox.received("bird").values()) == 1
+
+
 def test_a_list_that_changed_while_somebody_looked_is_not_sent(sandbox, job, contact_file):
     with answer(Answer.SEND, then=lambda: contact_file(4)), pytest.raises(NotApproved):
         send_campaign(job, pause_for_approval=True)

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from flows.parameters import CampaignError, parse_campaign
+from flows.seeds import campaign_for_seeds
 from flows.send_campaign import RunStopped, send_campaign
 from tasks.messaging.hours_rules import Day
 from tasks.messaging.statuses import MessageStatus
@@ -50,6 +52,17 @@ def test_seeds_who_cannot_be_served_stop_the_campaign(sandbox, job, ledger):
         send_campaign(job("phone,first_name,unsubscribed\n+12025550101,Ann,yes\n"))
     assert run_keys(ledger) == ["1:seeds"]
     assert not sandbox.received("bird")
+
+
+@pytest.mark.parametrize(("chars", "is_refused"), [(94, False), (95, True)])
+def test_the_run_key_of_the_seeds_fits_into_the_ledger(campaign, chars, is_refused):
+    document = campaign("bird").as_document() | {"run_key": "k" * chars}
+    document["audience"] |= {"seeds": "seeds.csv"}
+    if is_refused:
+        with pytest.raises(CampaignError, match="run_key: seeds are sent to as `RUN_KEY:seeds`"):
+            parse_campaign(document)
+    else:
+        assert len(campaign_for_seeds(parse_campaign(document)).run_key) == 100
 
 
 def test_a_dry_run_says_how_many_seeds_there_are_and_sends_them_nothing(sandbox, job):
