@@ -183,9 +183,12 @@ class AudienceJudge:
         self._cap = cap
         self._has_hours = has_hours
         self._seen = AddressIndex()
+        self._seen_codes = AddressIndex()
         self._erased: set[str] = set()
         self.late_refusals: dict[str, tuple[ExclusionReason, str]] = {}
         """Addresses that a later row says no for: their messages, if there are any, have to be withdrawn."""
+        self.late_refused_codes: dict[str, tuple[ExclusionReason, str]] = {}
+        """The same of external codes, in small letters."""
         self.time_zone_problems: Counter[str] = Counter()
         """Rows whose time zone cell could not be used, by why."""
         self.time_zone_examples: list[int] = []
@@ -203,6 +206,8 @@ class AudienceJudge:
             found = _address_by_code(found, cells["external_code"])
         verdicts = _Verdicts(found["reason"], found["detail"])
         self._exclude_duplicates(found["address"], verdicts)
+        if self._can.sends_to_external_codes:
+            self._exclude_same_contacts(cells, verdicts)
         self._exclude_seeds(found["address"], verdicts)
         disabled, opted_out = cells["disabled"], cells["opted_out"]
         why = cells["eligibility_detail"]
@@ -259,6 +264,20 @@ class AudienceJudge:
             ExclusionReason.DUPLICATE,
             "the same address as row " + earlier.astype("int64").astype(str),
         )
+
+    def _exclude_same_contacts(self, cells: pd.DataFrame, verdicts: _Verdicts) -> None:
+        """Rows with other addresses that the provider would send to the same contact."""
+        codes = cells["external_code"].str.lower()  # a UUID is the same in capitals
+        earlier = self._seen_codes.first_rows(codes.loc[verdicts.open_rows]).dropna()
+        verdicts.exclude(
+            earlier.index,
+            ExclusionReason.DUPLICATE,
+            "the same contact as row " + earlier.astype("int64").astype(str),
+        )
+        for flag, reason in (("opted_out", ExclusionReason.OPTED_OUT), ("disabled", ExclusionReason.DISABLED)):
+            for row in earlier.index[cells.loc[earlier.index, flag]]:
+                said = f"row {row} is the same contact, and there {cells.loc[row, 'eligibility_detail']}"
+                self.late_refused_codes.setdefault(codes[row], (reason, said))
 
     def _exclude_seeds(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> None:
         if not len(self._seeds):

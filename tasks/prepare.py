@@ -202,8 +202,8 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
                 digest.update(_as_csv(frame))
             if identity.hours is not None:
                 prepared.places += count_places(messages["hours_country"], messages["zones"])
-    if judge.late_refusals:
-        withdrawn = withdraw_messages(Path(directory), judge.late_refusals)
+    if judge.late_refusals or judge.late_refused_codes:
+        withdrawn = withdraw_messages(Path(directory), judge.late_refusals, judge.late_refused_codes)
         prepared.withdraw(withdrawn)
         digest.update(_as_csv(withdrawn[["row_number", "reason"]]))
         if identity.hours is not None:

@@ -190,4 +190,5 @@ def common_limits(limits: Sequence[Capabilities]) -> Capabilities:
         max_text_chars=min(longest, default=None),
         media_countries=frozenset.intersection(*media) if media else None,
         addresses_external_codes=all(can.addresses_external_codes for can in limits),
+        sends_to_external_codes=any(can.sends_to_external_codes for can in limits),
     )

@@ -13,9 +13,9 @@ from tasks.prepare import MOST_SEEDS, prepare_audience
 def prepare(tmp_path, ledger):
     """Prepare a campaign through Bird to these rows; the last prepared one."""
 
-    def make(rows, *, seeds=None, **receiver):
+    def make(rows, *, header="Mobile,External code", seeds=None, **receiver):
         path = tmp_path / "contacts.csv"
-        path.write_text("\n".join(["Mobile,External code", *rows]) + "\n", encoding="utf-8")
+        path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
         audience = {"path": str(path)}
         if seeds is not None:
             audience["seeds"] = str(tmp_path / "seeds.csv")
@@ -43,3 +43,19 @@ def test_a_list_that_is_given_as_seeds_is_refused_before_anybody_gets_it(prepare
     people.append("+12135550100")
     with pytest.raises(DatasetError, match="more than 100 seeds"):
         prepare([people[0]], seeds=people)
+
+
+@pytest.mark.parametrize(("opted_out", "messages"), [("", 2), ("yes", 1)])
+def test_rows_of_one_contact_are_one_recipient_where_the_provider_sends_to_contacts(prepare, opted_out, messages):
+    one, other = str(UUID(int=0xABC)), UUID(int=2)
+    rows = [
+        f"+12125550100,{one},",
+        f"+12125550101,{one.upper()},{opted_out}",
+        f",{one},",
+        f"+12125550102,{other},",
+    ]
+    prepared = prepare(rows, header="Mobile,External code,Unsubscribed", identifier_key="contact_id")
+    assert prepared.messages == messages
+    assert prepared.exclusions["duplicate"] == 2
+    assert prepared.exclusions["opted_out"] == 2 - messages
+    assert prepare(rows, header="Mobile,External code,Unsubscribed").exclusions["duplicate"] == 0

@@ -80,12 +80,15 @@ class SpoolWriter:
         self._suppressions.write_table(pa.Table.from_pandas(frame, schema=_SUPPRESSIONS, preserve_index=False))
 
 
-def withdraw_messages(directory: Path, refusals: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+def withdraw_messages(
+    directory: Path, refusals: Mapping[str, tuple[str, str]], by_code: Mapping[str, tuple[str, str]]
+) -> pd.DataFrame:
     """Turn messages of a closed spool into exclusions.
 
     Args:
         directory: Where the spool lies.
         refusals: Reason and detail by address.
+        by_code: The same by external code, in small letters.
 
     Returns:
         The withdrawn messages, with columns `reason` and `detail`.
@@ -94,13 +97,21 @@ def withdraw_messages(directory: Path, refusals: Mapping[str, tuple[str, str]]) 
     withdrawn = []
     with ipc.new_file(kept, _MESSAGES) as writer:
         for batch in _batches(source):
-            is_refused = pc.is_in(batch["address"], value_set=pa.array(list(refusals), pa.string()))
+            codes = pc.utf8_lower(batch["external_code"])
+            is_refused = pc.or_(
+                pc.is_in(batch["address"], value_set=pa.array(list(refusals), pa.string())),
+                pc.is_in(codes, value_set=pa.array(list(by_code), pa.string())),
+            )
             writer.write_batch(batch.filter(pc.invert(is_refused)))
             withdrawn.append(batch.filter(is_refused).to_pandas())
     Path(kept).replace(source)
     frame: pd.DataFrame = pd.concat([_MESSAGES.empty_table().to_pandas(), *withdrawn])
-    frame["reason"] = [refusals[address][0] for address in frame["address"]]
-    frame["detail"] = [refusals[address][1] for address in frame["address"]]
+    why = [
+        refusals.get(address) or by_code[str(code).lower()]
+        for address, code in zip(frame["address"], frame["external_code"], strict=True)
+    ]
+    frame["reason"] = [reason for reason, _ in why]
+    frame["detail"] = [detail for _, detail in why]
     late = pa.Table.from_pandas(frame, schema=_EXCLUSIONS, preserve_index=False)
     with ipc.new_file(_path(directory, "late_exclusions"), _EXCLUSIONS) as writer:
         writer.write_table(late)

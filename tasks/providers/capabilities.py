@@ -31,6 +31,8 @@ class Capabilities:
         max_schedule_ahead: Furthest time at which the provider can be asked to send; None means no limit known.
         can_mark_purpose: Marketing and transactional messages are told apart on the wire.
         addresses_external_codes: A row that has only the client's own contact key is a recipient.
+        sends_to_external_codes: A message goes to the contact with its row's key, whatever else the row has: rows
+            with one key are one recipient.
         accepts_reference: Our reference of each message comes back from the provider.
         can_look_up: A message whose answer was lost can be searched for.
     """
@@ -60,6 +62,7 @@ class Capabilities:
     can_track_links: bool = False
     can_title: bool = False
     addresses_external_codes: bool = False
+    sends_to_external_codes: bool = False
     can_poll_status: bool = False
     pushes_status: bool = False
     accepts_reference: bool = False

@@ -105,7 +105,9 @@ class Bird(Provider):
         if not isinstance(options, BirdOptions):
             raise TypeError("options must be Bird.Options")
         by_contact_id = options.receiver.identifier_key == CONTACT_ID
-        can = replace(cls.capabilities, addresses_external_codes=by_contact_id)
+        can = replace(
+            cls.capabilities, addresses_external_codes=by_contact_id, sends_to_external_codes=by_contact_id
+        )
         if not options.batch:
             return can
         return replace(
