@@ -38,13 +38,17 @@ _MAY_CLAIM = select(exists().where(_IS_THIS, _IS_NOT_HELD_BACK))
 _COUNT_HANDLED = update(_CHUNK).where(_IS_THIS).values(handled=_CHUNK.c.handled + bindparam("more"))
 
 
-def is_due(addresses: Collection[str] | None = None) -> ColumnElement[bool]:
+def is_due(connection: Connection, addresses: Collection[str] | None = None) -> ColumnElement[bool]:
     """The SQL condition under which a message may be handed over now.
 
+    By the database's clock, as a claim and whoever counts what is held: where they differed, a message could be
+    neither sent nor held, and nobody would come back for it.
+
     Args:
+        connection: A transaction.
         addresses: Only to these; None means everybody.
     """
-    now = utc_now()
+    now = leases.now_of(connection)
     due: ColumnElement[bool] = (
         (_MESSAGE.c.status == MessageStatus.PLANNED)
         & or_(_MESSAGE.c.not_before.is_(None), _MESSAGE.c.not_before <= now)
@@ -75,7 +79,7 @@ def take_chunk(
         not_through: Not one that is for one of these providers.
         addresses: Only a chunk with a message to one of these.
     """
-    has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due(addresses))
+    has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due(connection, addresses))
     free = (
         select(_CHUNK.c.id)
         .where(
@@ -152,7 +156,7 @@ def may_claim(connection: Connection, chunk_id: int) -> bool:
 
 def providers_to_take(connection: Connection, run_id: int) -> list[str]:
     """The providers of the chunks of a run that wait for a sender, with something to hand over now."""
-    has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due())
+    has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due(connection))
     waiting = select(_CHUNK.c.provider).where(
         _CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED, has_work
     )

@@ -138,7 +138,7 @@ def planned_messages(
             _MESSAGE.c.attempts,
             _MESSAGE.c.variables,
         )
-        .where(_MESSAGE.c.chunk_id == chunk_id, is_due(addresses))
+        .where(_MESSAGE.c.chunk_id == chunk_id, is_due(connection, addresses))
         .order_by(_MESSAGE.c.id)
         .limit(limit)
     ).all()

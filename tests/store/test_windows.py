@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from tasks.messaging.statuses import MessageStatus
 from tasks.store import chunks, leases, outbox, outstanding, runs, windows
@@ -48,6 +48,22 @@ def test_only_messages_whose_window_is_open_are_due(ledger, windowed):
     with ledger.reading() as connection:
         due = [message.id for message in outbox.planned_messages(connection, chunk)]
     assert due == [ids[0], ids[1], ids[4]]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_window_is_open_by_the_database_s_clock_whatever_that_of_the_sender_says(ledger, windowed):
+    """Else it is not due for the sender, not held for the ledger, and the run waits for nobody knows what."""
+    soon = HandOver(utc_now() + timedelta(seconds=30), utc_now() + HOUR)
+    run, chunk, ids = windowed(soon)
+    with ledger.writing() as connection:
+        connection.execute(text("CREATE SCHEMA ahead"))
+        clock = "CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS "
+        connection.execute(text(f"{clock} $$ SELECT pg_catalog.clock_timestamp() + interval '1 minute' $$"))
+        connection.execute(text("SET LOCAL search_path = ahead, public, pg_catalog"))
+        assert windows.find_held(connection, run.id) is None
+        assert [message.id for message in outbox.planned_messages(connection, chunk)] == ids
+        assert chunks.providers_to_take(connection, run.id) == [run.provider]
+        assert chunks.take_chunk(connection, run.id, "me") == chunk
 
 
 def test_what_was_read_while_its_window_was_open_is_not_claimed_when_it_has_closed(ledger, windowed):
