@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -144,9 +145,10 @@ def lead_sending(run_id: int, owner: str, portion: Portion | None = None) -> str
         outages = Outages(ledger, run_id)
         _check_credit(run_id, outages)
         while True:
-            if stopped := _Turn(ledger, run_id, owner, portion, outages).hand_over():
+            turn = _Turn(ledger, run_id, owner, portion, outages)
+            if stopped := turn.hand_over():
                 return stopped
-            is_more_to_come, held_back = _look_after_others(ledger, run_id, owner, outages)
+            is_more_to_come, held_back = _look_after_others(ledger, run_id, owner, outages, turn.tried)
             if held_back or not is_more_to_come or not portion.is_everything:
                 return held_back or outages.objection()
             time.sleep(_LOOK_SECONDS)
@@ -163,11 +165,16 @@ def _check_credit(run_id: int, outages: Outages) -> None:
 
 
 @again_while_busy
-def _look_after_others(ledger: Ledger, run_id: int, owner: str, outages: Outages) -> tuple[bool, str | None]:
+def _look_after_others(
+    ledger: Ledger, run_id: int, owner: str, outages: Outages, tried: Mapping[int, str]
+) -> tuple[bool, str | None]:
     """Free what those left who died; whether there may be more to hand over, and why the run must not go on."""
     with ledger.writing() as connection:
         # Asked first: what is freed here, because its sender died, is left for the next turn of this process.
-        is_more_to_come = rerouting.can_still_go_elsewhere(connection, run_id, owner, outages.providers)
+        out = outages.providers
+        is_more_to_come = rerouting.can_still_go_elsewhere(connection, run_id, owner, out)
+        # Or given back by somebody since this process found none that was free.
+        is_more_to_come = is_more_to_come or rerouting.is_any_left(connection, run_id, tried, out)
         chunks.settle_abandoned(connection, run_id)
         return is_more_to_come, runs.read_standing(connection, run_id).held_back
 

@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
 from tasks.messaging.statuses import MessageStatus
+from tasks.store.chunks import is_due
 from tasks.store.tables import Chunk, ChunkState, Message, Rerouting, utc_now
 from tasks.store.texts import storable
 
@@ -128,6 +129,27 @@ def can_still_go_elsewhere(connection: Connection, run_id: int, owner: str, out:
         )
     )
     return any(not {provider, *(fallbacks or provider).split(",")} <= set(out) for provider, fallbacks in at_work)
+
+
+def is_any_left(connection: Connection, run_id: int, tried: Mapping[int, str], out: Collection[str]) -> bool:
+    """Whether a chunk waits for a sender that is for a provider in order, or could go to one.
+
+    Args:
+        connection: A transaction.
+        run_id: The run.
+        tried: Not these, unless they are for another provider by now; whom each was for, by its id.
+        out: The providers that are out of order.
+    """
+    has_work = exists().where(_MESSAGE.c.chunk_id == _CHUNK.c.id, is_due(connection))
+    free = connection.execute(
+        select(_CHUNK.c.id, _CHUNK.c.provider, _CHUNK.c.fallbacks).where(
+            _CHUNK.c.run_id == run_id, _CHUNK.c.state == ChunkState.PLANNED, has_work
+        )
+    )
+    return any(
+        tried.get(chunk_id) != provider and not {provider, *(fallbacks or provider).split(",")} <= set(out)
+        for chunk_id, provider, fallbacks in free
+    )
 
 
 def waiting_for(connection: Connection, run_id: int, providers: Collection[str]) -> list[str]:

@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from flows.hand_over_chunks import hand_over_chunks
 from flows.send_campaign import send_campaign
-from tasks.dispatch import lead_sending
+from tasks.dispatch import _look_after_others, lead_sending
 from tasks.messaging.statuses import MessageStatus
+from tasks.outages import Outages
 from tasks.ownership import owned_run
 from tasks.store import chunks
 from tests.claims import DEAD
@@ -96,6 +97,19 @@ def test_who_helps_stops_when_who_leads_dies_and_the_same_command_goes_on(
         assert again.wait() in {0, 1}, again.printed
     times = compare_with(sandbox, ledger, "bird").times
     assert times.keys() <= {(MessageStatus.ACCEPTED, 1), (MessageStatus.UNKNOWN, 0), (MessageStatus.UNKNOWN, 1)}
+
+
+def test_what_somebody_gives_back_when_no_other_chunk_is_left_is_not_left_behind(sandbox, campaign, ledger):
+    account = send_campaign(campaign("bird", 6), chunk_size=3, limit=3)
+    with owned_run(account.run_id) as leader:
+        outages = Outages(ledger, account.run_id)
+        with ledger.reading() as connection:
+            [free] = connection.execute(text("SELECT id FROM chunk WHERE state = 'planned'")).scalars()
+        # Its sender had it while the leader looked for a free one, and has given it back since.
+        assert _look_after_others(ledger, account.run_id, leader.owner, outages, {}) == (True, None)
+        assert _look_after_others(ledger, account.run_id, leader.owner, outages, {free: "bird"}) == (False, None)
+        outages.note("bird", "down")
+        assert _look_after_others(ledger, account.run_id, leader.owner, outages, {}) == (False, None)
 
 
 @pytest.mark.long

@@ -196,3 +196,29 @@ def test_a_leader_waits_for_others_only_while_what_they_have_can_still_go_somewh
         assert not rerouting.can_still_go_elsewhere(connection, run.id, "helper", [])
         connection.execute(update(CHUNK).values(fallbacks=None))
         assert not rerouting.can_still_go_elsewhere(connection, run.id, "leader", ["octopush"])
+
+
+def test_what_waits_for_a_sender_is_left_unless_it_was_tried_or_has_nowhere_to_go(ledger, plan, move):
+    run, [first, _] = plan(2, 2, routes=[["octopush", "bird"], ["octopush"]])
+
+    def is_any_left(tried, *out):
+        with ledger.reading() as connection:
+            return rerouting.is_any_left(connection, run.id, tried, out)
+
+    both = dict.fromkeys(chunk_ids(ledger), "octopush")
+    assert is_any_left({})
+    assert is_any_left({first: "octopush"})
+    assert not is_any_left(both)
+    assert is_any_left({}, "octopush")
+    assert not is_any_left({}, "octopush", "bird")
+    move(run)
+    assert is_any_left(both, "octopush")
+    assert chunk_of(ledger, first)[1] == "bird"
+    with ledger.writing() as connection:
+        chunks.claim_chunk(connection, first, "other")
+    assert not is_any_left(both, "octopush")
+
+
+def chunk_ids(ledger):
+    with ledger.reading() as connection:
+        return list(connection.execute(select(CHUNK.c.id)).scalars())
