@@ -262,6 +262,8 @@ def lead_run(
         ownership.error = stopped
         if stopped is None and portion.is_everything and held is not None:
             ownership.error, ownership.waits_until = held.sentence, held.until
+        elif stopped is None and not portion.is_everything:
+            ownership.waits_until = run.waits_until  # whoever wanted a part now has not taken back the rest
         elif goes_on_by_itself and is_stop_requested() and not watch.is_cancelled:
             ownership.waits_until = run.waits_until
     cancelled = watch.is_cancelled or control_of(run.id) is RunControl.CANCEL

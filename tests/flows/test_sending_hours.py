@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import yaml
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from flows.control_command import main_send_held
@@ -127,6 +128,16 @@ def test_the_command_says_until_when_messages_are_held_and_ends_with_attention(
     assert "test/1: 2 messages were handed over." in capsys.readouterr().out
     assert main_send_held([]) == ExitCode.DONE
     assert "No held message may go out now." in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_a_run_that_waits_for_its_hours_still_does_after_a_part_of_it_was_wanted(sandbox, job, ledger):
+    send_campaign(job())
+    waits_until = the_run(ledger).waits_until
+    assert send_campaign(job(), only=[SecretStr(SWEDES[0])]).handed_over == 3
+    assert the_run(ledger).waits_until == waits_until
+    open_windows(ledger)
+    assert send_held().accounts[0].handed_over == 5
 
 
 @pytest.mark.long
