@@ -79,6 +79,8 @@ def move_to_fallbacks(
         messages = _move(connection, chunk_ids, target, ",".join(rest) or None)
         moved[target] = moved.get(target, 0) + messages
     for target, messages in moved.items():
+        if not messages:  # all of them were withdrawn meanwhile
+            continue
         told = {"from_provider": provider, "to_provider": target, "messages": messages, "why": storable(why)}
         connection.execute(insert(_REROUTING).values(run_id=run_id, at=utc_now(), **told))
     return moved
