@@ -120,6 +120,12 @@ def wait_until_answering(url: str, process: subprocess.Popen[bytes], log: Path) 
     raise ServeError(f"the Prefect server did not start; {log} says why")
 
 
+def deployment_id(prefect_url: str, name: str) -> str:
+    """The id of a deployment, which is part of the address of its form."""
+    found: str = httpx.get(f"{prefect_url}/api/deployments/name/{name}").raise_for_status().json()["id"]
+    return found
+
+
 def run_to_its_end(command: Sequence[str], variables: Mapping[str, str]) -> None:
     """Run a command of ours that prints what it does.
 
@@ -181,16 +187,17 @@ def start(directory: Path, options: argparse.Namespace, running: ExitStack) -> d
     run_to_its_end([sys.executable, "-m", "deployments.provision", "--sandbox", sandbox], variables)
     receiver = service("receiver")
     tell_providers_whom_to_call(sandbox, receiver, calm_life())
+    send_campaign = deployment_id(ui, "send-campaign/send-campaign")
     worker = command("worker", "worker", "start", "--pool", "rollcall", "--name", "this machine")
     _say(
         f"""
-Prefect UI    {ui}
-Deployments   {ui}/{_UI}/deployments
+Prefect UI    {ui}/{_UI}
+Send          {ui}/{_UI}/deployments/deployment/{send_campaign}/run   a campaign: the form
 Sandbox       {sandbox}   what it received; nothing leaves this machine
 Receiver      {receiver}/health   of callbacks
 Kept in       {directory}   also the logs
 
-1. Open Deployments, choose send-campaign, then Run, and fill in the form. "dry run" shows what would be sent.
+1. Open the form, and fill in Name, Channel, Provider, Purpose, Text and Contact file. "Dry run" sends nothing.
 2. For real: a provider's credentials under Blocks in the UI, or as ROLLCALL_... variables; then start again.
 3. From elsewhere: ssh -L {ports["port"]}:{_HOST}:{ports["port"]} HOST, or a proxy that asks for a login.
 

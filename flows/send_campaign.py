@@ -128,7 +128,7 @@ def send_campaign(
             return publish_plan(identity, prepared, chunk_size, None if run is None else run.created_at)
         _check_approval(approve, prepared.digest)
         _send_to_seeds_first(campaign)
-        for note in prepared.hours_notes:
+        for note in (*prepared.hours_notes, *prepared.consent_warnings):
             get_run_logger().warning(note)
         with suppress(runs.RunExists):  # another process was quicker; what it planned is compared below
             plan_run(identity, prepared, chunk_size)

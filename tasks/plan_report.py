@@ -34,7 +34,12 @@ def publish_plan(
     of_providers = (part.adapter.find_warnings(part.content, part.provider_options) for part in parts)
     warnings = list(
         dict.fromkeys(
-            [*prepared.hours_notes, *find_text_warnings(identity.content), *chain.from_iterable(of_providers)]
+            [
+                *prepared.hours_notes,
+                *prepared.consent_warnings,
+                *find_text_warnings(identity.content),
+                *chain.from_iterable(of_providers),
+            ]
         )
     )
     estimate = add_up(

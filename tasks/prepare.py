@@ -27,6 +27,7 @@ from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.datasets.spool import SpoolWriter, withdraw_messages
 from tasks.identity import RunIdentity
 from tasks.judge import AudienceJudge, RunCap, read_seed_addresses, read_suppressed_addresses
+from tasks.list_columns import check_overrides, describe_unused, find_consent_warnings
 from tasks.messaging.content import Content
 from tasks.messaging.hours_rules import SendingHours
 from tasks.messaging.prices import PriceTable
@@ -67,6 +68,7 @@ class PreparedAudience:
         sample_texts: A few messages as their recipients would read them.
         places: Messages by where their recipients may be, of a campaign with hours.
         hours_notes: What a person has to know about the hours: what would be held, time zones that are none.
+        consent_warnings: Where the list does not say whom not to write to.
     """
 
     directory: str
@@ -88,6 +90,7 @@ class PreparedAudience:
     sample_texts: list[str] = field(default_factory=list)
     places: Counter[Place] = field(default_factory=Counter)
     hours_notes: list[str] = field(default_factory=list)
+    consent_warnings: list[str] = field(default_factory=list)
 
     @property
     def excluded(self) -> int:
@@ -164,7 +167,9 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             columns=columns.describe(),
             source_sha256=contacts.sha256,
             prices=prices,
+            consent_warnings=find_consent_warnings(columns, content, audience),
         )
+        prepared.notes += describe_unused(columns, texts)
         suppressed = AddressIndex()
         for addresses in read_suppressed_addresses(audience, content.channel):
             suppressed.first_rows(addresses)
@@ -315,6 +320,7 @@ def _describe_hours(
 
 
 def _recognise(header: list[str], content: Content, audience: Audience, texts: RunTexts) -> ColumnMap:
+    check_overrides(audience.columns, texts)
     columns = recognise_columns(header, overrides=audience.columns, needed=_needed(content.channel))
     texts.check_variables([*columns.variables, *filter(columns.supplies, texts.variables)])
     return columns

@@ -28,6 +28,7 @@ from tasks.report_page import CorrectionFile, render_report_page
 from tasks.store import runs
 from tasks.store.account import RunAccount, Tally, read_account, reading_one_instant
 from tasks.store.session import Ledger
+from tasks.store.tables import RunState
 
 __all__ = [
     "STATUS_MEANINGS",
@@ -188,6 +189,11 @@ _MOST_LINES = 40
 """Of one table of an artifact; the page has the rest."""
 
 
+_NOT_SETTLED = (
+    "Not all is settled: what becomes of the rest comes as newer versions of this artifact, under its name."
+)
+
+
 def account_as_markdown(account: RunAccount) -> str:
     """The balance, the funnel, the statuses, the reasons and the countries of a run, with pictures."""
     balance = (
@@ -207,6 +213,7 @@ def account_as_markdown(account: RunAccount) -> str:
             if account.error
             else []
         ),
+        *([] if account.state is RunState.FINISHED else [_NOT_SETTLED]),
         "## From row to recipient",
         _picture(charts.draw_funnel(steps)),
         table(

@@ -1,7 +1,7 @@
 """What the recognised columns of a list give for each row."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,9 @@ _TEXT_MEANINGS = (
     Meaning.COUNTRY,
     Meaning.TIMEZONE,
     Meaning.EXTERNAL_CODE,
+)
+CONSENT_MEANINGS = frozenset(
+    {Meaning.STATUS, Meaning.DISABLED, Meaning.ENABLED, Meaning.OPTED_OUT, Meaning.OPTED_IN}
 )
 _LONGEST_SHOWN_CHARS = 40
 _NOTHINGS = np.array(["NULL", "null", "N/A", "n/a", "#N/A", "#REF!", "#VALUE!", "NaN", "nan"], dtype=object)
@@ -108,6 +111,21 @@ class ColumnMap:
             for source in self._sources.get(meaning, ())
             if not source.key
         )
+
+    @property
+    def tells_consent(self) -> bool:
+        """Whether a column says who may be written to: a status, an opt-out, an opt-in, a switch."""
+        return any(self._sources.get(meaning) for meaning in CONSENT_MEANINGS)
+
+    def columns_not_used(self, variables: Collection[str]) -> list[str]:
+        """Columns that nothing is taken from.
+
+        Args:
+            variables: Names that the texts use.
+        """
+        used = {source.column for name in variables for source in self._variables.get(name, ())}
+        told = {column for _, column, _ in self._unused}
+        return [column for column in self.other_columns if column.strip() and column not in used | told]
 
     def supplies(self, variable: str) -> bool:
         """Whether rows can have a value for this template variable; a JSON column may hold any."""

@@ -5,14 +5,11 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 
-from tasks.contacts.column_map import ColumnMap, Source
+from tasks.contacts.column_map import CONSENT_MEANINGS, ColumnMap, Source
 from tasks.contacts.column_names import KnownName, Meaning, known_name, label_column, normal_name
 
 __all__ = ["ColumnError", "ColumnMap", "Meaning", "recognise_columns", "variable_name"]
 
-_CONSENT_MEANINGS = frozenset(
-    {Meaning.STATUS, Meaning.DISABLED, Meaning.ENABLED, Meaning.OPTED_OUT, Meaning.OPTED_IN}
-)
 _FIRST_FILLED_MEANINGS = frozenset({Meaning.PHONE, Meaning.EMAIL, Meaning.COUNTRY})
 """Several columns may hold these; each row gives its first filled one, best column first."""
 
@@ -67,7 +64,7 @@ def recognise_columns(header: Sequence[str], *, overrides: Mapping[str, str], ne
             sources[meaning] = (meanings[meaning],)
             continue
         named = {column: name for column, name in known.items() if name.meaning is meaning}
-        if meaning in _CONSENT_MEANINGS:
+        if meaning in CONSENT_MEANINGS:
             sources[meaning] = tuple(
                 Source(column, name.why) for column, name in named.items() if name.channel in {None, needed}
             )
@@ -168,7 +165,7 @@ def _variables(
 ) -> dict[str, tuple[Source, ...]]:
     variables: dict[str, tuple[Source, ...]] = {key: (source,) for key, source in chosen.items()}
     for meaning, found in sources.items():
-        if found and meaning not in _CONSENT_MEANINGS and meaning is not Meaning.ATTRIBUTES:
+        if found and meaning not in CONSENT_MEANINGS and meaning is not Meaning.ATTRIBUTES:
             variables.setdefault(str(meaning), found)
     next_numbers: dict[str, int] = {}
     for column in columns:

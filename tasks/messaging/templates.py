@@ -152,7 +152,8 @@ def check_variables(compiled: CompiledText, known: Collection[str]) -> None:
     unknown = sorted(compiled.variables.difference(known))
     if unknown:
         named = [f"`{name}` is not a column of the contact list; {nearest(name, known)}" for name in unknown]
-        raise TemplateError(" ".join(named))
+        remedy = f"If one holds it, name it under audience: columns: {{{unknown[0]}: HEADER}}."
+        raise TemplateError(" ".join([*named, remedy]))
     for found in _ONE_BRACE.finditer(compiled.source):
         if found[1] in known:
             raise TemplateError(
