@@ -36,10 +36,8 @@ def find_consent_warnings(columns: ColumnMap, content: Content, audience: Audien
     """What to look at before marketing goes to a list that does not say whom not to write to."""
     if content.purpose is not Purpose.MARKETING or audience.suppressions is not None or columns.tells_consent:
         return []
-    return [
-        "no column of the list says who opted out or agreed: if one does, name it under audience: "
-        "columns: {opted_out: HEADER}"
-    ]
+    remedy = "if one does, name it under audience: columns: {opted_out: HEADER}"
+    return [f"no column of the list says who opted out or agreed: {remedy}"]
 
 
 def describe_unused(columns: ColumnMap, texts: RunTexts) -> list[str]:
