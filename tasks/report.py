@@ -189,7 +189,7 @@ _MOST_LINES = 40
 """Of one table of an artifact; the page has the rest."""
 
 
-_NOT_SETTLED = "Not all is settled: what becomes of the rest is in newer versions of this artifact, under its name."
+_NOT_SETTLED = "Not all is settled: newer versions of this artifact, under its name, have what became of it."
 
 
 def account_as_markdown(account: RunAccount) -> str:

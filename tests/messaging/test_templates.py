@@ -238,7 +238,8 @@ def test_unknown_columns_are_named_with_the_nearest_known() -> None:
         check_variables(compiled, ["first_name", "voucher"])
     assert str(caught.value) == (
         "`fist_name` is not a column of the contact list; did you mean `first_name`? "
-        "`vocher` is not a column of the contact list; did you mean `voucher`?"
+        "`vocher` is not a column of the contact list; did you mean `voucher`? "
+        "If one holds it, name it under audience: columns: {fist_name: HEADER}."
     )
 
 
