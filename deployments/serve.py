@@ -191,7 +191,7 @@ def start(directory: Path, options: argparse.Namespace, running: ExitStack) -> d
     worker = command("worker", "worker", "start", "--pool", "rollcall", "--name", "this machine")
     _say(
         f"""
-Prefect UI    {ui}/{_UI}
+Prefect UI    {ui}
 Send          {ui}/{_UI}/deployments/deployment/{send_campaign}/run   a campaign: the form
 Sandbox       {sandbox}   what it received; nothing leaves this machine
 Receiver      {receiver}/health   of callbacks
