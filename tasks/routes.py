@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tasks.contacts.countries import is_country, nearest_country
+from tasks.contacts.countries import require_country_code
 from tasks.messaging.prices import Price, PriceTable
 from tasks.messaging.statuses import Channel
 from tasks.messaging.strict_model import StrictModel, nearest
@@ -27,21 +27,13 @@ def known_provider(name: str) -> str:
     return name
 
 
-def _known_country(code: str) -> str:
-    if not is_country(code):
-        near = nearest_country(code)
-        hint = f"; did you mean {near}?" if near else ", for example FR, US or ZA"
-        raise ValueError(f"`{code}` is not an ISO 3166-1 alpha-2 country code{hint}")
-    return code
-
-
 class Route(StrictModel):
     """One provider of several, and what it is for."""
 
     name: Annotated[str, AfterValidator(known_provider)] = Field(
         title="Provider", json_schema_extra={"enum": list(PROVIDER_NAMES)}
     )
-    countries: list[Annotated[str, AfterValidator(_known_country)]] = Field(
+    countries: list[Annotated[str, AfterValidator(require_country_code)]] = Field(
         default_factory=list,
         title="Countries",
         description="ISO 3166-1 alpha-2 codes, for example SE. Empty: every country, and whatever has none, after "

@@ -6,17 +6,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from tasks.contacts.column_names import Meaning
-from tasks.contacts.countries import is_country, nearest_country
+from tasks.contacts.countries import require_country_code
 from tasks.contacts.file_references import FileReference
 from tasks.messaging.strict_model import StrictModel
-
-
-def _check_country(code: str) -> str:
-    if not is_country(code):
-        near = nearest_country(code)
-        hint = f"; did you mean {near}?" if near else ", for example FR, US or ZA"
-        raise ValueError(f"`{code}` is not an ISO 3166-1 alpha-2 country code{hint}")
-    return code
 
 
 def _none_as_no_columns(columns: Any) -> Any:
@@ -53,7 +45,7 @@ class Audience(StrictModel):
         description="CSV, Excel or Parquet; a path or any URL that fsspec opens (https://, s3://...). One with a "
         "password or a signature in it goes into an environment variable: ${ROLLCALL_CONTACTS_URL}.",
     )
-    default_country: Annotated[str, AfterValidator(_check_country)] | None = Field(
+    default_country: Annotated[str, AfterValidator(require_country_code)] | None = Field(
         default=None,
         title="Default country",
         description="ISO 3166-1 alpha-2, for example FR: for phone numbers without a country code. Never guessed.",

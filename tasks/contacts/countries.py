@@ -115,3 +115,16 @@ def nearest_country(text: str) -> str:
         return code
     near = get_close_matches(fold(text), _codes_by_name(), n=1, cutoff=0.75)
     return _codes_by_name()[near[0]] if near and is_country(_codes_by_name()[near[0]]) else ""
+
+
+def require_country_code(code: str) -> str:
+    """The code, if it is one: for keys of a campaign that name a country.
+
+    Raises:
+        ValueError: It is none; it names the one that was meant.
+    """
+    if not is_country(code):
+        near = nearest_country(code)
+        hint = f"; did you mean {near}?" if near else ", for example FR, US or ZA"
+        raise ValueError(f"`{code}` is not an ISO 3166-1 alpha-2 country code{hint}")
+    return code
