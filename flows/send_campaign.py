@@ -33,7 +33,7 @@ from tasks.resume import find_run_to_resume
 from tasks.run_control import control_of
 from tasks.sending_windows import look_at_held, now_in_ledger
 from tasks.stopping import is_stop_requested, stopping_on_sigterm
-from tasks.store import runs
+from tasks.store import leadership, runs
 from tasks.store.account import RunAccount
 from tasks.store.session import Ledger, LedgerError
 from tasks.store.tables import RunControl
@@ -207,7 +207,7 @@ def _hand_over(run: runs.RunRecord, workers: int, portion: Portion) -> RunAccoun
     _check_portion(run, portion)
     try:
         stopped, cancelled, handed_over_before = lead_run(run, workers, portion)
-    except runs.RunBusy as busy:
+    except leadership.RunBusy as busy:
         account = count_run(run.id, sent_by=str(busy))
         return _end_in(Completed(name="SentElsewhere", message=str(busy), data=account))
     account = publish_report(run.id, handed_over_before)

@@ -23,7 +23,7 @@ from tasks.providers.errors import ConfigurationError
 from tasks.report import publish_report
 from tasks.run_control import control_of
 from tasks.stopping import is_stop_requested
-from tasks.store import runs, windows
+from tasks.store import leadership, runs, windows
 from tasks.store.account import RunAccount
 from tasks.store.erasure_key import required_key
 from tasks.store.session import Ledger
@@ -104,7 +104,7 @@ def _go_on_with(run: runs.RunRecord, done: HeldSendings) -> bool:
         return False
     try:
         stopped, is_over, handed_over_before = lead_run(run, 1, Portion(), goes_on_by_itself=True)
-    except (runs.RunBusy, runs.RunHeldBack):  # somebody was quicker
+    except (leadership.RunBusy, leadership.RunHeldBack):  # somebody was quicker
         return False
     except ConfigurationError as error:
         done.troubles.append(f"{run.key} stopped: {error}")

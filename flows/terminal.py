@@ -38,7 +38,7 @@ from tasks.report import STATUS_MEANINGS, count_run, say_what_was_done
 from tasks.resume import CampaignChanged
 from tasks.run_control import control_of
 from tasks.stopping import allow_sending, request_stop
-from tasks.store import runs
+from tasks.store import leadership, runs
 from tasks.store.account import RunAccount
 from tasks.store.control import ControlRefused
 from tasks.store.session import Ledger, LedgerError
@@ -69,7 +69,7 @@ REFUSALS = (
     NotApproved,
     NotConfirmed,
     TemplateError,
-    runs.RunHeldBack,
+    leadership.RunHeldBack,
 )
 """Errors that mean: nothing was sent by this command."""
 

@@ -11,7 +11,7 @@ from tasks.concealment import concealed_errors
 from tasks.identity import identity_of
 from tasks.messaging.statuses import MessageStatus
 from tasks.providers.registry import load_provider
-from tasks.store import control, outstanding, runs
+from tasks.store import control, leadership, outstanding, runs
 from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RunState, utc_now
@@ -71,9 +71,9 @@ def _settle(ledger: Ledger, run_id: int, receipt_window: timedelta | None) -> Ru
 @again_while_busy
 def _settle_state(ledger: Ledger, run_id: int) -> RunState:
     with ledger.writing() as connection:
-        runs.lock_run(connection, run_id)
+        leadership.lock_run(connection, run_id)
         outstanding.settle_by_ticket(connection, run_id)
-        return runs.settle_run(connection, run_id)
+        return leadership.settle_run(connection, run_id)
 
 
 @again_while_busy
@@ -135,13 +135,13 @@ def decide_about_unknown(run_id: int, choice: UnknownChoice, expected: int | Non
 @again_while_busy
 def _decide(ledger: Ledger, run_id: int, choice: UnknownChoice, expected: int | None, before: int) -> int:
     with ledger.writing() as connection:
-        runs.lock_run(connection, run_id)
+        leadership.lock_run(connection, run_id)
         # An earlier try may have been committed, and only the answer to that lost. What is unknown now are others,
         # which nobody was shown.
         if (done := runs.count_reason(connection, run_id, _REASONS[choice]) - before) > 0:
             return done
         if choice is UnknownChoice.RESEND:
-            if held_back := runs.read_standing(connection, run_id).held_back:
+            if held_back := leadership.read_standing(connection, run_id).held_back:
                 raise control.ControlRefused(f"{held_back}. Nothing of it is sent again")
             done = outstanding.plan_again(connection, run_id, None, reason=_REASONS[choice])
         else:
@@ -158,5 +158,5 @@ def _decide(ledger: Ledger, run_id: int, choice: UnknownChoice, expected: int | 
             raise UnknownCountChanged(
                 f"{key} has {done:,} unknown messages, not {expected:,}: look again, and decide about those"
             )
-        runs.settle_run(connection, run_id)
+        leadership.settle_run(connection, run_id)
         return done

@@ -23,7 +23,7 @@ from tasks.running import run_to_end
 from tasks.sender import ChunkReport, ChunkSender
 from tasks.sending_windows import renew_passed_windows, renew_windows
 from tasks.stopping import is_stop_requested
-from tasks.store import chunks, outbox, rerouting, runs
+from tasks.store import chunks, leadership, outbox, rerouting, runs
 from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger, LedgerError
 
@@ -176,7 +176,7 @@ def _look_after_others(
         # Or given back by somebody since this process found none that was free.
         is_more_to_come = is_more_to_come or rerouting.is_any_left(connection, run_id, tried, out)
         chunks.settle_abandoned(connection, run_id)
-        return is_more_to_come, runs.read_standing(connection, run_id).held_back
+        return is_more_to_come, leadership.read_standing(connection, run_id).held_back
 
 
 def hand_over_free_chunks(run_id: int, owner: str) -> str | None:
@@ -230,7 +230,7 @@ class _Turn:
                 if self.outages.move_what_was_given_back():
                     continue
                 with self.ledger.reading() as connection:
-                    return runs.read_standing(connection, self.run_id).held_back
+                    return leadership.read_standing(connection, self.run_id).held_back
             if stopped := self._hand_over_one(chunk_id):
                 return stopped
         return None

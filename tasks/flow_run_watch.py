@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tasks.flow_run_page import ProgressBar
 from tasks.ownership import Stop, ask_to_stop, why_stop
 from tasks.stopping import is_stop_requested
-from tasks.store import control, runs
+from tasks.store import control, leadership
 from tasks.store.session import Ledger
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class FlowRunWatch:
         if verdict in {Verdict.CANCELLED, Verdict.SUSPENDED}:
             ask_to_stop(self._owner, Stop(verdict.value, f"the flow run was {verdict} in Prefect"))
             with Ledger() as ledger, ledger.writing() as connection:  # who helps stops now, too
-                runs.stop_run(connection, self._run_id, self._owner)
+                leadership.stop_run(connection, self._run_id, self._owner)
         if self._is(Verdict.PAUSED):  # first in the ledger: whoever waits for the verdict sends on at once
             self.take_back_pause()
         before, self._verdict = self._verdict, verdict

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.stopping import is_stop_requested
-from tasks.store import chunks, leases, runs
+from tasks.store import chunks, leadership, leases, runs
 from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RunState
@@ -70,7 +70,7 @@ class _Tenure:
 
     run_id: int
     owner: str
-    judge: Callable[[runs.Standing, str], Stop | None]
+    judge: Callable[[leadership.Standing, str], Stop | None]
     renewed_at: float
     told: Stop | None = None
     asked: Stop | None = None
@@ -113,19 +113,19 @@ def owned_run(run_id: int, *, alone: bool = False) -> Iterator[Ownership]:
 @again_while_busy
 def _acquire(ledger: Ledger, run_id: int, ownership: Ownership, *, alone: bool) -> None:
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run_id, ownership.owner, in_part=alone)
+        leadership.acquire_run(connection, run_id, ownership.owner, in_part=alone)
         ownership.abandoned = chunks.settle_abandoned(connection, run_id)
         counts = runs.count_statuses(connection, run_id)
         ownership.handed_over_before = sum(n for status, n in counts.items() if status.is_handed_over)
         if alone:
-            runs.stop_run(connection, run_id, ownership.owner)
+            leadership.stop_run(connection, run_id, ownership.owner)
 
 
 @again_while_busy
 def _release(ledger: Ledger, run_id: int, ownership: Ownership) -> None:
     with ledger.writing() as connection:
         chunks.settle_abandoned(connection, run_id)
-        runs.release_run(
+        leadership.release_run(
             connection, run_id, ownership.owner, error=ownership.error, waits_until=ownership.waits_until
         )
 
@@ -141,7 +141,7 @@ def _wait_for_helpers(ledger: Ledger, run_id: int, owner: str) -> None:
 @again_while_busy
 def _stop(ledger: Ledger, run_id: int, owner: str) -> None:
     with ledger.writing() as connection:
-        runs.stop_run(connection, run_id, owner)
+        leadership.stop_run(connection, run_id, owner)
 
 
 @again_while_busy
@@ -161,7 +161,7 @@ def joined_run(run_id: int) -> Iterator[str]:
     with Ledger() as ledger:
         before = _uptime()
         with ledger.reading() as connection:
-            stop = _stops_helper(runs.read_standing(connection, run_id), owner)
+            stop = _stops_helper(leadership.read_standing(connection, run_id), owner)
             key = runs.get_run(connection, run_id).key
         if stop is not None:
             raise RunNotLed(f"{key} is not being sent: {stop.message}")
@@ -190,11 +190,11 @@ def _keep(ledger: Ledger, tenure: _Tenure, given_back: threading.Event) -> None:
             return
         try:
             with ledger.reading() as connection:
-                standing = runs.read_standing(connection, tenure.run_id)
+                standing = leadership.read_standing(connection, tenure.run_id)
             tenure.told = tenure.judge(standing, tenure.owner)
             if is_stop_requested() and standing.state is RunState.SENDING:
                 with ledger.writing() as connection:  # only a leader's word counts; who helps stops now, too
-                    runs.stop_run(connection, tenure.run_id, tenure.owner)
+                    leadership.stop_run(connection, tenure.run_id, tenure.owner)
             if before - tenure.renewed_at >= _HEARTBEAT_SECONDS:
                 with ledger.writing() as connection:
                     leases.renew(connection, tenure.run_id, tenure.owner)
@@ -211,7 +211,7 @@ def _has_stalled(tenure: _Tenure) -> bool:
     return tenure.asked is _STALLED
 
 
-def _stops_leader(standing: runs.Standing, owner: str) -> Stop | None:
+def _stops_leader(standing: leadership.Standing, owner: str) -> Stop | None:
     if standing.held_back is not None:
         return Stop("held_back", standing.held_back)
     if standing.leader != owner:
@@ -219,7 +219,7 @@ def _stops_leader(standing: runs.Standing, owner: str) -> Stop | None:
     return None
 
 
-def _stops_helper(standing: runs.Standing, _owner: str) -> Stop | None:
+def _stops_helper(standing: leadership.Standing, _owner: str) -> Stop | None:
     if standing.held_back is not None:
         return Stop("held_back", standing.held_back)
     if standing.leader is None:

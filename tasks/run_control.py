@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.concealment import concealed_errors
 from tasks.messaging.statuses import MessageStatus
-from tasks.store import chunks, control, runs
+from tasks.store import chunks, control, leadership, runs
 from tasks.store.retries import again_while_busy
 from tasks.store.session import Ledger
 from tasks.store.tables import RunControl
@@ -98,7 +98,7 @@ def _is_at_work(ledger: Ledger, run_id: int, action: Action) -> bool:
 @again_while_busy
 def _settled(ledger: Ledger, run_id: int, action: Action, *, was_paused: bool, is_being_sent: bool) -> Decided:
     with ledger.writing() as connection:
-        runs.settle_run(connection, run_id)
+        leadership.settle_run(connection, run_id)
         run = runs.get_run(connection, run_id)
         counts = runs.count_statuses(connection, run_id)
         return Decided(
@@ -115,7 +115,7 @@ def _settled(ledger: Ledger, run_id: int, action: Action, *, was_paused: bool, i
 def control_of(run_id: int) -> RunControl | None:
     """What is decided about a run; None while it may be sent."""
     with Ledger() as ledger, ledger.reading() as connection:
-        return runs.read_standing(connection, run_id).control
+        return leadership.read_standing(connection, run_id).control
 
 
 def _user() -> str:

@@ -7,7 +7,7 @@ import pytest
 from tasks import ownership
 from tasks.dispatch import hand_over_free_chunks
 from tasks.flow_run_watch import FlowRunWatch, Verdict
-from tasks.store import control, leases, runs
+from tasks.store import control, leadership, leases
 from tests.conftest import make_database
 from tests.test_sender import Sending
 
@@ -24,7 +24,7 @@ def run(ledger):
     """A run of three people that nobody sends."""
     sending = Sending(ledger, 3)
     with ledger.writing() as connection:
-        runs.release_run(connection, sending.run.id, sending.owner, error=None)
+        leadership.release_run(connection, sending.run.id, sending.owner, error=None)
     return sending.run
 
 
@@ -66,4 +66,4 @@ def test_a_pause_that_could_not_be_written_is_written_at_the_next_look(ledger, r
     monkeypatch.setenv("ROLLCALL_DATABASE_URL", database_url)
     watch.obey(Verdict.PAUSED)
     with ledger.reading() as connection:
-        assert "Prefect flow run test 1" in runs.read_standing(connection, run.id).held_back
+        assert "Prefect flow run test 1" in leadership.read_standing(connection, run.id).held_back

@@ -28,7 +28,7 @@ from tasks.providers.errors import (
 from tasks.providers.http import HttpClient, RetryPolicy
 from tasks.requests import shape_requests
 from tasks.sender import ChunkReport, ChunkSender
-from tasks.store import chunks, leases, outbox, runs, windows
+from tasks.store import chunks, leadership, leases, outbox, runs, windows
 from tasks.store.session import Ledger
 from tasks.store.tables import Message, utc_now
 from tests.rows import columns_of
@@ -73,7 +73,7 @@ class Sending:
             ]
             runs.add_messages(connection, self.run, columns_of(rows))
             self.owner = leases.process_name()
-            runs.acquire_run(connection, self.run.id, self.owner)
+            leadership.acquire_run(connection, self.run.id, self.owner)
 
     def send(self, script=None, *, provider=None, clock=time.monotonic):
         provider = provider or ScriptedProvider(script)

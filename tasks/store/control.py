@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from tasks.messaging.statuses import MessageStatus
-from tasks.store import leases, runs
+from tasks.store import leadership, leases, runs
 from tasks.store.chunks import cancel_rest
 from tasks.store.tables import CampaignRun, RunControl, RunState
 
@@ -63,7 +63,7 @@ def resume_run(connection: Connection, run_id: int, *, by: str | None = None) ->
         return False
     if control is RunControl.CANCEL:
         raise ControlRefused(
-            f"{runs.describe_control(key, control, decided_by, at)}. Send it as a new run: --run-key NEW; "
+            f"{leadership.describe_control(key, control, decided_by, at)}. Send it as a new run: --run-key NEW; "
             "that one begins with everybody who is in the list then"
         )
     connection.execute(
@@ -75,7 +75,7 @@ def resume_run(connection: Connection, run_id: int, *, by: str | None = None) ->
 def _decide(connection: Connection, run_id: int, control: RunControl, by: str) -> None:
     key, current, decided_by, at = _locked(connection, run_id)
     if current is RunControl.CANCEL and control is RunControl.PAUSE:
-        raise ControlRefused(runs.describe_control(key, current, decided_by, at))
+        raise ControlRefused(leadership.describe_control(key, current, decided_by, at))
     # An operator's pause must outlive that of a flow run, which ends with it.
     outranks = decided_by is not None and decided_by.startswith(FLOW_RUN) and not by.startswith(FLOW_RUN)
     if current is control and not outranks:

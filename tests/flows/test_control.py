@@ -15,7 +15,7 @@ from flows.parameters import CampaignError
 from flows.send_campaign import RunStopped, send_campaign
 from tasks.messaging.statuses import MessageStatus
 from tasks.run_control import Action, control_run
-from tasks.store import control, runs
+from tasks.store import control, leadership, runs
 from tests.flows.flow_run_control import meanwhile, newest_flow_run, wait_until
 from tests.flows.truth import compare_with
 
@@ -82,7 +82,7 @@ def is_at_rest(ledger) -> bool:
     with ledger.reading() as connection:
         [run] = runs.list_runs(connection)
         counts = runs.count_statuses(connection, run.id)
-        is_paused = runs.read_standing(connection, run.id).control is not None
+        is_paused = leadership.read_standing(connection, run.id).control is not None
     return is_paused and MessageStatus.SENDING not in counts
 
 
@@ -116,7 +116,7 @@ def test_a_campaign_that_is_paused_sends_nothing_whoever_tries_until_it_is_resum
         send_campaign(job)
     before = compare_with(sandbox, ledger, "bird").times
     assert before.keys() == {ACCEPTED, PLANNED}
-    with pytest.raises(runs.RunHeldBack, match="control_campaign resume test --run-key 1"):
+    with pytest.raises(leadership.RunHeldBack, match="control_campaign resume test --run-key 1"):
         send_campaign(job)
     assert compare_with(sandbox, ledger, "bird").times == before
     assert control_campaign(Action.RESUME, "test").was_paused
@@ -135,7 +135,7 @@ def test_what_a_cancelled_campaign_had_left_is_never_handed_over(sandbox, job, l
         send_campaign(job)
     after = compare_with(sandbox, ledger, "bird").times
     assert after.keys() == {ACCEPTED, CANCELLED}
-    with pytest.raises(runs.RunHeldBack, match="was cancelled"):
+    with pytest.raises(leadership.RunHeldBack, match="was cancelled"):
         send_campaign(job)
     with pytest.raises(control.ControlRefused, match="--run-key NEW"):
         control_run.fn(the_run(ledger).id, Action.RESUME)

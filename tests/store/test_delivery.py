@@ -12,7 +12,7 @@ from sqlalchemy import event, select, update
 
 from tasks.messaging.reports import StatusReport
 from tasks.messaging.statuses import Channel, MessageStatus
-from tasks.store import leases, outbox, runs
+from tasks.store import leadership, leases, outbox, runs
 from tasks.store.delivery import apply_reports
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.tables import Message, ProviderRequest, RequestState
@@ -264,14 +264,14 @@ def test_a_run_that_nobody_sends_comes_into_the_state_of_its_messages(ledger, ha
     run, _, _ = handed_over(2)
     owner = leases.process_name()
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run.id, owner)
-        assert runs.settle_run(connection, run.id) == "sending"  # its sender, this process, is alive
-        runs.release_run(connection, run.id, owner, error=None)
+        leadership.acquire_run(connection, run.id, owner)
+        assert leadership.settle_run(connection, run.id) == "sending"  # its sender, this process, is alive
+        leadership.release_run(connection, run.id, owner, error=None)
     apply(ledger, said(MessageStatus.DELIVERED, ticket="sms_1"))
     with ledger.writing() as connection:
-        assert runs.settle_run(connection, run.id) == "finished"
+        assert leadership.settle_run(connection, run.id) == "finished"
         finished_at = runs.get_run(connection, run.id).finished_at
-        assert runs.settle_run(connection, run.id) == "finished"
+        assert leadership.settle_run(connection, run.id) == "finished"
         assert runs.get_run(connection, run.id).finished_at == finished_at is not None
 
 
@@ -281,9 +281,9 @@ def test_what_a_dead_sender_left_on_the_wire_becomes_unknown(ledger, handed_over
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run.id, f"{host}:{ended.pid}:{nonce}")
+        leadership.acquire_run(connection, run.id, f"{host}:{ended.pid}:{nonce}")
     with ledger.writing() as connection:
-        assert runs.settle_run(connection, run.id) == "handed_over"
+        assert leadership.settle_run(connection, run.id) == "handed_over"
     assert {row.status for row in rows(ledger, run)} == {"unknown"}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from tasks.messaging.reports import StatusReport
 from tasks.messaging.statuses import MessageStatus
-from tasks.store import chunks, control, erasure, leases, outbox, outstanding, runs
+from tasks.store import chunks, control, erasure, leadership, leases, outbox, outstanding, runs
 from tasks.store.consent import add_suppressions
 from tasks.store.delivery import apply_reports
 from tasks.store.outbox import RecordedOutcome
@@ -60,7 +60,7 @@ def test_what_may_have_arrived_is_not_called_cancelled_when_its_second_sending_i
         message = lose_answer(connection, run, chunk)
         outstanding.plan_again(connection, run.id, None, reason="resend_decided")
         if withdrawn_by == "cancellation":
-            runs.settle_run(connection, run.id)
+            leadership.settle_run(connection, run.id)
             control.cancel_run(connection, run.id, by="Ada")
         else:
             add_suppressions(connection, run.channel, [message.address], reason="stop", source="test")
@@ -182,11 +182,11 @@ def test_what_turns_out_not_to_have_been_sent_of_a_cancelled_run_is_cancelled(le
     run, [chunk] = plan(1)
     leader, helper = leases.process_name(), leases.process_name()
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run.id, leader)
+        leadership.acquire_run(connection, run.id, leader)
         [message] = outbox.planned_messages(connection, chunk)
         claim(connection, run, chunk, [message.id], owner=helper)
         control.cancel_run(connection, run.id, by="Ada")
-        runs.release_run(connection, run.id, leader, error=None)
+        leadership.release_run(connection, run.id, leader, error=None)
         outbox.record_outcomes(connection, chunk, [RecordedOutcome(message.id, 1, MessageStatus.PLANNED)])
         chunks.release_chunk(connection, chunk, helper)
         assert statuses(connection) == ["cancelled"]
@@ -196,11 +196,11 @@ def test_a_run_of_which_something_is_unknown_can_be_cancelled_and_is_never_sent_
     run, [chunk] = plan(1)
     with ledger.writing() as connection:
         message = lose_answer(connection, run, chunk)
-        assert runs.settle_run(connection, run.id) is RunState.HANDED_OVER
+        assert leadership.settle_run(connection, run.id) is RunState.HANDED_OVER
         control.cancel_run(connection, run.id, by="Ada")
         outstanding.plan_again(connection, run.id, {message.id: 1}, reason="never_arrived")
         assert chunks.take_chunk(connection, run.id, "me") is None
-        assert runs.settle_run(connection, run.id) is RunState.FINISHED
+        assert leadership.settle_run(connection, run.id) is RunState.FINISHED
         assert statuses(connection) == ["cancelled"]
 
 
@@ -208,7 +208,7 @@ def test_a_cancelled_run_has_nothing_left_to_do(ledger, plan):
     run, _ = plan(2, 2)
     with ledger.writing() as connection:
         assert control.cancel_run(connection, run.id, by="Ada") == 4
-        assert runs.settle_run(connection, run.id) is RunState.FINISHED
+        assert leadership.settle_run(connection, run.id) is RunState.FINISHED
         assert runs.count_handled(connection, run.id) == (4, 4)
         assert not chunks.providers_to_take(connection, run.id)
         with pytest.raises(control.ControlRefused, match="was cancelled"):
@@ -218,10 +218,10 @@ def test_a_cancelled_run_has_nothing_left_to_do(ledger, plan):
 def test_a_run_whose_leader_died_is_left_alone_while_somebody_helps(ledger, plan):
     run, [chunk, _] = plan(1, 1)
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run.id, DEAD)
+        leadership.acquire_run(connection, run.id, DEAD)
         [message] = outbox.planned_messages(connection, chunk)
         claim(connection, run, chunk, [message.id], owner=leases.process_name())
-        assert runs.settle_run(connection, run.id) is RunState.SENDING
+        assert leadership.settle_run(connection, run.id) is RunState.SENDING
         assert statuses(connection) == ["sending", "planned"]
 
 
@@ -232,9 +232,9 @@ def test_an_operators_pause_outlives_that_of_a_flow_run(ledger, plan):
         control.pause_run(connection, run.id, by=flow_run)
         control.pause_run(connection, run.id, by="Ada")
         assert not control.resume_run(connection, run.id, by=flow_run)
-        assert "by Ada" in runs.read_standing(connection, run.id).held_back
+        assert "by Ada" in leadership.read_standing(connection, run.id).held_back
         assert control.resume_run(connection, run.id)
-        assert runs.read_standing(connection, run.id).held_back is None
+        assert leadership.read_standing(connection, run.id).held_back is None
 
 
 def test_a_run_of_which_nobody_was_written_to_stays_planned_when_somebody_is_erased(ledger, plan):
@@ -242,7 +242,7 @@ def test_a_run_of_which_nobody_was_written_to_stays_planned_when_somebody_is_era
     with ledger.writing() as connection:
         person = erasure.Person(frozenset({outbox.planned_messages(connection, chunk)[0].address}))
         erasure.erase_person(connection, person, keep_suppressed=False)
-        assert runs.settle_run(connection, run.id) is RunState.PLANNED
+        assert leadership.settle_run(connection, run.id) is RunState.PLANNED
 
 
 @ON_POSTGRESQL

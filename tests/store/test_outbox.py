@@ -4,7 +4,7 @@ from decimal import Decimal
 from sqlalchemy import text
 
 from tasks.messaging.statuses import Channel, MessageStatus
-from tasks.store import chunks, consent, leases, outbox, registry, runs
+from tasks.store import chunks, consent, leadership, leases, outbox, registry
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
 from tasks.store.session import Ledger
 from tasks.store.tables import ChunkState, RequestState, SuppressionScope
@@ -291,7 +291,7 @@ def test_a_chunk_that_counts_as_done_and_is_not_is_found_when_its_run_is_taken_u
     with ledger.writing() as connection:
         connection.execute(text("UPDATE chunk SET state = 'done'"))
         owner = leases.process_name()
-        runs.acquire_run(connection, run.id, owner)
+        leadership.acquire_run(connection, run.id, owner)
         assert claims.free_chunks(connection, run.id) == [chunk]
 
 

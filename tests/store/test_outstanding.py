@@ -6,7 +6,7 @@ from sqlalchemy import select, text, update
 
 from tasks.messaging.reports import StatusReport
 from tasks.messaging.statuses import MessageStatus
-from tasks.store import chunks, outbox, outstanding, runs
+from tasks.store import chunks, leadership, outbox, outstanding, runs
 from tasks.store.delivery import apply_reports
 from tasks.store.inbox import EventToKeep, add_events, close_events, put_off_events, take_events, try_all_again
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
@@ -175,7 +175,7 @@ def test_only_the_attempt_that_never_arrived_is_planned_again(ledger, handed_ove
         connection.execute(update(MESSAGE).where(MESSAGE.c.id == third).values(status="accepted"))
         assert outstanding.plan_again(connection, run.id, {first: 1, second: 2, third: 1}, reason="r") == 1
         chunk = connection.execute(select(CHUNK.c.state, CHUNK.c.handled)).one()
-        assert runs.settle_run(connection, run.id) == "stopped"
+        assert leadership.settle_run(connection, run.id) == "stopped"
         assert "1 messages are left" in runs.get_run(connection, run.id).error
     assert statuses(ledger) == ["planned", "unknown", "accepted"]
     assert chunk == ("planned", 2)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text, update
 
 from tasks.messaging.statuses import MessageStatus
-from tasks.store import chunks, leases, outbox, runs
+from tasks.store import chunks, leadership, leases, outbox, runs
 from tasks.store.outbox import RecordedOutcome
 from tasks.store.session import LedgerError
 from tasks.store.tables import CampaignRun, ChunkState, RunState, utc_now
@@ -42,34 +42,34 @@ def test_a_run_belongs_to_one_living_process(ledger, plan):
     run, _ = plan(3)
     mine = leases.process_name()
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run.id, ELSEWHERE)
-        with pytest.raises(runs.RunBusy, match="process 17 on another-host"):
-            runs.acquire_run(connection, run.id, mine)
+        leadership.acquire_run(connection, run.id, ELSEWHERE)
+        with pytest.raises(leadership.RunBusy, match="process 17 on another-host"):
+            leadership.acquire_run(connection, run.id, mine)
 
 
 def test_a_run_is_taken_over_when_its_lease_has_passed(ledger, plan):
     run, _ = plan(3)
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run.id, ELSEWHERE)
+        leadership.acquire_run(connection, run.id, ELSEWHERE)
         connection.execute(update(CampaignRun).values(lease_until=utc_now() - timedelta(seconds=1)))
-        runs.acquire_run(connection, run.id, leases.process_name())
+        leadership.acquire_run(connection, run.id, leases.process_name())
 
 
 def test_a_run_is_taken_over_at_once_when_its_process_died_on_this_host(ledger, plan):
     run, _ = plan(3)
     with ledger.writing() as connection:
-        runs.acquire_run(
+        leadership.acquire_run(
             connection, run.id, f"{leases.process_name().split(':')[0]}:{2**22 + 1}:aaaaaaaa"
         )  # no pid is that high
-        runs.acquire_run(connection, run.id, leases.process_name())
+        leadership.acquire_run(connection, run.id, leases.process_name())
 
 
 def test_a_lost_lease_cannot_be_renewed(ledger, plan):
     run, _ = plan(3)
     with ledger.writing() as connection:
-        runs.acquire_run(connection, run.id, ELSEWHERE)
+        leadership.acquire_run(connection, run.id, ELSEWHERE)
         connection.execute(update(CampaignRun).values(lease_until=utc_now() - timedelta(seconds=1)))
-        runs.acquire_run(connection, run.id, leases.process_name())
+        leadership.acquire_run(connection, run.id, leases.process_name())
         leases.renew(connection, run.id, ELSEWHERE)
         owner = connection.execute(text("SELECT owner FROM campaign_run")).scalar_one()
     assert owner != ELSEWHERE
@@ -101,8 +101,8 @@ def test_a_run_is_given_back_in_the_state_of_its_messages(ledger, plan, statuses
         for row, status in enumerate(statuses, start=2):
             connection.execute(text("UPDATE message SET status=:s WHERE row_number=:r"), {"s": status, "r": row})
         owner = leases.process_name()
-        runs.acquire_run(connection, run.id, owner)
-        assert runs.release_run(connection, run.id, owner, error=None) is state
+        leadership.acquire_run(connection, run.id, owner)
+        assert leadership.release_run(connection, run.id, owner, error=None) is state
         found = runs.get_run(connection, run.id)
     assert found.state is state
     assert (found.finished_at is not None) == (state is RunState.FINISHED)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text, update
 
 from tasks.messaging.statuses import MessageStatus
-from tasks.store import chunks, leases, outbox, outstanding, runs, windows
+from tasks.store import chunks, leadership, leases, outbox, outstanding, runs, windows
 from tasks.store.tables import CampaignRun, Message, RunControl, RunState, SendingWindow, utc_now
 from tasks.store.windows import HandOver, Held
 from tests.claims import DEAD, claim
@@ -159,8 +159,8 @@ ME = leases.process_name()
 
 
 def release(connection, run, waits_until):
-    runs.acquire_run(connection, run.id, ME)
-    runs.release_run(connection, run.id, ME, error="held", waits_until=waits_until)
+    leadership.acquire_run(connection, run.id, ME)
+    leadership.release_run(connection, run.id, ME, error="held", waits_until=waits_until)
 
 
 def test_runs_go_on_that_waited_for_a_window_alone_and_nobody_holds_back(ledger, plan):
@@ -173,11 +173,11 @@ def test_runs_go_on_that_waited_for_a_window_alone_and_nobody_holds_back(ledger,
         release(connection, found["earlier"], now - HOUR)
         paused, over = found["paused"].id, found["over"].id
         connection.execute(update(RUN).where(RUN.c.id == paused).values(control=RunControl.PAUSE))
-        runs.acquire_run(connection, found["led"].id, ME)
-        runs.acquire_run(connection, found["died"].id, DEAD)
-        runs.acquire_run(connection, found["in part"].id, DEAD, in_part=True)
+        leadership.acquire_run(connection, found["led"].id, ME)
+        leadership.acquire_run(connection, found["died"].id, DEAD)
+        leadership.acquire_run(connection, found["in part"].id, DEAD, in_part=True)
         connection.execute(update(MESSAGE).where(MESSAGE.c.run_id == over).values(status="delivered"))
-        runs.settle_run(connection, over)
+        leadership.settle_run(connection, over)
         waiting = windows.runs_to_go_on_with(connection)
     assert waiting == [found[name].id for name in ("earlier", "due", "died")]
 
@@ -186,9 +186,9 @@ def test_a_run_whose_process_died_while_it_went_on_still_waits(ledger, plan):
     run, _ = plan(1)
     with ledger.writing() as connection:
         release(connection, run, utc_now())
-        runs.acquire_run(connection, run.id, DEAD)
-        assert runs.settle_run(connection, run.id) is RunState.STOPPED
+        leadership.acquire_run(connection, run.id, DEAD)
+        assert leadership.settle_run(connection, run.id) is RunState.STOPPED
         assert windows.runs_to_go_on_with(connection) == [run.id]
-        runs.acquire_run(connection, run.id, ME)
-        runs.release_run(connection, run.id, ME, error="no credit")
+        leadership.acquire_run(connection, run.id, ME)
+        leadership.release_run(connection, run.id, ME, error="no credit")
         assert windows.runs_to_go_on_with(connection) == []
