@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
+from tasks.address_files import read_suppressed_addresses
 from tasks.concealment import concealed_errors
 from tasks.contacts.addresses import is_external
 from tasks.contacts.audience import Audience
@@ -21,7 +22,6 @@ from tasks.contacts.masking import mask_address, mask_text
 from tasks.contacts.phones import normalise_phones
 from tasks.contacts.spellings import Spellings
 from tasks.datasets.readers import DatasetError
-from tasks.judge import read_suppressed_addresses
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.report import report_directory, write_report
 from tasks.store import erasure, runs

@@ -5,7 +5,7 @@ it, does the content fit. A row is excluded for the first question that it fails
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
@@ -13,16 +13,16 @@ from json.encoder import encode_basestring_ascii
 import pandas as pd
 from sqlalchemy import Connection
 
+from tasks.address_files import normalise_addresses
 from tasks.compose import Composer
 from tasks.contacts.addresses import ERASED_PREFIX, external_address, reachable_address
 from tasks.contacts.audience import Audience, UnknownContacts
-from tasks.contacts.columns import ColumnMap, Meaning, recognise_columns
+from tasks.contacts.columns import ColumnMap
 from tasks.contacts.countries import country_codes
 from tasks.contacts.deduplicate import AddressIndex
 from tasks.contacts.emails import normalise_emails
-from tasks.contacts.phones import normalise_phones
 from tasks.contacts.time_zones import zones_of_contacts
-from tasks.datasets.readers import DatasetError, RowBatch, open_contacts
+from tasks.datasets.readers import RowBatch
 from tasks.messaging.content import Content
 from tasks.messaging.frequency import FrequencyCap
 from tasks.messaging.statuses import Channel, ExclusionReason
@@ -34,76 +34,12 @@ from tasks.store.session import Ledger
 _MOST_EXAMPLES = 3
 
 
-def normalise_addresses(cells: pd.DataFrame, channel: Channel, default_country: str | None) -> pd.DataFrame:
-    """The channel's address of every row.
-
-    Args:
-        cells: As `ColumnMap.extract` gives them.
-        channel: SMS and MMS need phone numbers that take texts, e-mail needs e-mail addresses.
-        default_country: For phone numbers of rows without a country (ISO 3166-1 alpha-2).
-
-    Returns:
-        `address, country, reason, detail`; the reason is "" where there is an address.
-    """
-    if channel is Channel.EMAIL:
-        return normalise_emails(cells["email"]).assign(country="")
-    countries = country_codes(cells["country"])
-    blank = cells["country"].str.strip() == ""
-    return normalise_phones(cells["phone"], countries.mask(blank, default_country or ""), textable=True)
-
-
-def read_suppressed_addresses(audience: Audience, channel: Channel) -> "Iterator[pd.Series[str]]":
-    """The addresses of the campaign's suppression file, normalised, in batches.
-
-    Raises:
-        DatasetError: The file cannot be read, or a row of it cannot.
-        ColumnError: It has no column with addresses.
-    """
-    if audience.suppressions is not None:
-        yield from _read_addresses(audience.suppressions, {}, audience, channel)
-
-
-def read_seed_addresses(audience: Audience, channel: Channel) -> "Iterator[pd.Series[str]]":
-    """The addresses of the campaign's seed file, normalised, in batches.
-
-    Raises:
-        DatasetError, ColumnError: As `read_suppressed_addresses`.
-    """
-    if audience.seeds is not None:
-        yield from _read_addresses(audience.seeds, audience.columns, audience, channel)
-
-
-def _read_addresses(
-    path: str, overrides: Mapping[str, str], audience: Audience, channel: Channel
-) -> "Iterator[pd.Series[str]]":
-    needed = Meaning.EMAIL if channel is Channel.EMAIL else Meaning.PHONE
-    with open_contacts(path) as file:
-        columns = recognise_columns(file.header, overrides=overrides, needed=needed)
-        for batch in file.batches():
-            found = normalise_addresses(columns.extract(batch.frame), channel, audience.default_country)
-            _refuse_unreadable(path, found, batch.torn)
-            yield found.loc[found["address"] != "", "address"]
-
-
 def _address_by_code(found: pd.DataFrame, codes: "pd.Series[str]") -> pd.DataFrame:
     """Rows without an address but with the client's own key of the contact: the provider knows the address."""
     rows = found.index[(found["reason"] == ExclusionReason.MISSING_ADDRESS.value) & (codes != "")]
     found.loc[rows, "address"] = codes.loc[rows].map(external_address)
     found.loc[rows, ["reason", "detail"]] = ""
     return found
-
-
-def _refuse_unreadable(path: str, found: pd.DataFrame, torn: pd.DataFrame) -> None:
-    """Somebody who asked not to be contacted must not be written to because of how his number is spelled."""
-    reasons = [ExclusionReason.INVALID_ADDRESS.value, ExclusionReason.DAMAGED_ADDRESS.value]
-    unreadable = found.loc[found["reason"].isin(reasons), "detail"]
-    examples = [f"row {row}: {detail}" for row, detail in unreadable.head(3).items()]
-    examples += [str(detail) for detail in torn["detail"].head(3)]
-    if examples:
-        raise DatasetError(
-            f"{path}: {len(unreadable) + len(torn)} rows cannot be read as addresses, so their owners could not "
-            f"be left out ({'; '.join(examples)}); correct them, or give audience.default_country"
-        )
 
 
 class _Verdicts:

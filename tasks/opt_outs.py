@@ -7,11 +7,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.absorb import absorb
+from tasks.address_files import read_suppressed_addresses
 from tasks.blocks import load_credentials
 from tasks.concealment import concealed_errors
 from tasks.connection import connect_reader
 from tasks.contacts.audience import Audience
-from tasks.judge import read_suppressed_addresses
 from tasks.messaging.reports import Report
 from tasks.messaging.statuses import Channel
 from tasks.pacing import limit_name

@@ -16,6 +16,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pyarrow import csv as arrow_csv
 
+from tasks.address_files import read_seed_addresses, read_suppressed_addresses
 from tasks.compose import Composer
 from tasks.concealment import concealed_errors
 from tasks.contacts.audience import Audience
@@ -26,7 +27,7 @@ from tasks.costs import Share
 from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.datasets.spool import SpoolWriter, withdraw_messages
 from tasks.identity import RunIdentity
-from tasks.judge import AudienceJudge, RunCap, read_seed_addresses, read_suppressed_addresses
+from tasks.judge import AudienceJudge, RunCap
 from tasks.list_columns import check_overrides, describe_unused, find_consent_warnings
 from tasks.messaging.content import Content
 from tasks.messaging.hours_rules import SendingHours
