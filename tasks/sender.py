@@ -230,7 +230,8 @@ class ChunkSender:
     @again_while_busy
     def _record(self, outcomes: Sequence[RecordedOutcome], requests: Sequence[RecordedRequest]) -> bool:
         with self._ledger.writing() as connection:
-            outbox.record_outcomes(connection, self._report.chunk_id, outcomes, requests)
+            chunk_id, through = self._report.chunk_id, self._report.provider
+            outbox.record_outcomes(connection, chunk_id, outcomes, requests, through=through)
             return chunks.hold_chunk(connection, self._report.chunk_id, self._owner)
 
     async def _send(

@@ -309,15 +309,25 @@ def record_outcomes(
     chunk_id: int,
     outcomes: Sequence[RecordedOutcome],
     requests: Iterable[RecordedRequest] = (),
+    *,
+    through: str | None = None,
 ) -> None:
-    """Record what became of claimed messages and of the requests they went in."""
+    """Record what became of claimed messages and of the requests they went in.
+
+    Args:
+        connection: A writing transaction.
+        chunk_id: Their chunk.
+        outcomes: Of the messages.
+        requests: What became of requests with many recipients.
+        through: The provider that answered; None means whoever the messages are with.
+    """
     connection.execute(_LOCK_CHUNK, {"chunk_id": chunk_id})
     now = utc_now()
     # Requests before messages, and each by its id: who reads callbacks locks them in this order.
     for request in sorted(requests, key=attrgetter("request_id")):
         _record_request(connection, request, now)
     if outcomes:
-        _record_messages(connection, outcomes, now)
+        _record_messages(connection, outcomes, through, now)
         handled = sum(outcome.status is not MessageStatus.PLANNED for outcome in outcomes)
         count_handled(connection, chunk_id, handled)
         if handled < len(outcomes):
@@ -333,7 +343,9 @@ def record_outcomes(
         _keep_opt_outs(connection, refused, now)
 
 
-def _record_messages(connection: Connection, outcomes: Sequence[RecordedOutcome], now: datetime) -> None:
+def _record_messages(
+    connection: Connection, outcomes: Sequence[RecordedOutcome], through: str | None, now: datetime
+) -> None:
     """One UPDATE for all messages with the same outcome: a request of hundreds usually has one."""
     dialect = connection.dialect.name
     _lock(connection, [outcome.message_id for outcome in outcomes])
@@ -352,6 +364,7 @@ def _record_messages(connection: Connection, outcomes: Sequence[RecordedOutcome]
                 "new_reason": storable(reason),
                 "new_cost": cost,
                 "new_status_at": now,
+                "told_through": through,
             },
         )
 

@@ -154,6 +154,10 @@ def _if_open(name: str) -> ColumnElement[Any]:
     return case((_IS_OPEN, _new(name)), else_=_MESSAGE.c[name])
 
 
+def _if_missing(name: str, value: ColumnElement[Any], condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    return case((_MESSAGE.c[name].is_(None) & condition, value), else_=_MESSAGE.c[name])
+
+
 @cache
 def record_statement(dialect: str, *, is_handed_over: bool) -> Update:
     """Record one outcome of many messages.
@@ -162,9 +166,12 @@ def record_statement(dialect: str, *, is_handed_over: bool) -> Update:
         dialect: Of the database.
         is_handed_over: Whether the provider has them. That is true of the message. All else is true of one
             attempt: if somebody has claimed it since, his request is under way, and it must neither become
-            claimable once more nor be closed.
+            claimable once more nor be closed. Nor do an id and a cost say anything when that was at another
+            provider: this one is asked about its own.
     """
     told = _told(dialect)
+    through = bindparam("told_through", type_=_MESSAGE.c.provider.type)
+    is_its_own = or_(through.is_(None), _MESSAGE.c.provider == through)
     stays_decided = _IS_OPEN & (_new("status") == MessageStatus.PLANNED) & (_MESSAGE.c.reason == RESEND_DECIDED)
     statement = (
         update(_MESSAGE)
@@ -174,8 +181,8 @@ def record_statement(dialect: str, *, is_handed_over: bool) -> Update:
             raw_status=_if_open("raw_status"),
             reason=case((stays_decided, _MESSAGE.c.reason), else_=_if_open("reason")),
             status_at=_if_open("status_at"),
-            provider_message_id=func.coalesce(_MESSAGE.c.provider_message_id, told.c.provider_message_id),
-            cost=func.coalesce(_MESSAGE.c.cost, _new("cost")),
+            provider_message_id=_if_missing("provider_message_id", told.c.provider_message_id, is_its_own),
+            cost=_if_missing("cost", _new("cost"), is_its_own),
         )
     )
     return statement if is_handed_over else statement.where(_MESSAGE.c.attempts == told.c.attempt)

@@ -232,11 +232,16 @@ def has_opened(connection: Connection, run_id: int, since: datetime, now: dateti
 
 
 def runs_to_go_on_with(connection: Connection) -> list[int]:
-    """Runs that waited for nothing but a sending window which is open now; those that waited longest first.
+    """Runs that waited for nothing but a sending window which is open now; whose window closes first comes first.
 
     Not those that were paused or cancelled, that somebody leads, or that stopped for another reason.
     """
     now = leases.now_of(connection)
+    closes_at = (
+        select(func.min(_WINDOW.c.not_after))
+        .where(_WINDOW.c.run_id == _RUN.c.id, _WINDOW.c.not_before <= now, _WINDOW.c.not_after > now)
+        .scalar_subquery()
+    )
     waiting = connection.execute(
         select(_RUN.c.id, _RUN.c.owner, _RUN.c.lease_until)
         .where(
@@ -245,6 +250,6 @@ def runs_to_go_on_with(connection: Connection) -> list[int]:
             # Still `sending` is one whose process died while it went on with it.
             or_(_RUN.c.state == RunState.STOPPED, _RUN.c.state == RunState.SENDING),
         )
-        .order_by(_RUN.c.waits_until, _RUN.c.id)
+        .order_by(closes_at.asc().nulls_last(), _RUN.c.waits_until, _RUN.c.id)
     )
     return [run_id for run_id, owner, until in waiting if not leases.is_alive(owner, until, now)]

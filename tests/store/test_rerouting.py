@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import select, update
@@ -127,6 +128,31 @@ def test_what_a_sender_that_stood_still_gives_back_late_goes_through_the_new_pro
         claims.claim(connection, run, chunk, [one.id], through="bird")
     [now] = messages_of(ledger, chunk)
     assert (now.status, now.provider, now.attempts) == (MessageStatus.SENDING, "bird", 2)
+
+
+def test_the_id_that_one_provider_tells_late_is_not_the_id_of_the_other_one(ledger, plan, move):
+    """The first sender stood still, what it had sent was looked up too early, and it went to the next provider."""
+    run, [chunk] = plan(1, routes=[["octopush", "bird"]])
+    [one] = messages_of(ledger, chunk)
+    late = RecordedOutcome(
+        one.id, 1, MessageStatus.ACCEPTED, provider_message_id="of octopush", cost=Decimal("0.05")
+    )
+    with ledger.writing() as connection:
+        claims.claim(connection, run, chunk, [one.id], owner=claims.DEAD)
+        chunks.settle_abandoned(connection, run.id)
+        outstanding.plan_again(connection, run.id, {one.id: 1}, reason="never_arrived")
+    move(run)
+    with ledger.writing() as connection:
+        claims.claim(connection, run, chunk, [one.id], through="bird")
+        outbox.record_outcomes(connection, chunk, [late], through="octopush")
+    told = select(MESSAGE.c.status, MESSAGE.c.provider, MESSAGE.c.provider_message_id, MESSAGE.c.cost)
+    with ledger.writing() as connection:
+        assert connection.execute(told).one() == ("accepted", "bird", None, None)
+        own = RecordedOutcome(
+            one.id, 2, MessageStatus.ACCEPTED, provider_message_id="of bird", cost=Decimal("0.03")
+        )
+        outbox.record_outcomes(connection, chunk, [own], through="bird")
+        assert connection.execute(told).one() == ("accepted", "bird", "of bird", Decimal("0.03"))
 
 
 def test_while_several_take_chunks_and_somebody_moves_them_every_claim_is_for_the_provider_of_its_chunk(

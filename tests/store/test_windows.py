@@ -182,6 +182,17 @@ def test_runs_go_on_that_waited_for_a_window_alone_and_nobody_holds_back(ledger,
     assert waiting == [found[name].id for name in ("earlier", "due", "died")]
 
 
+def test_the_run_whose_window_closes_first_goes_on_first(ledger, windowed):
+    """They go out one after another, and a window that closes meanwhile opens again tomorrow only."""
+    left = {"endless": ENDLESS, "evening": opened(hours_left=5), "soon": opened(hours_left=1), "over": OVER}
+    found = {name: windowed(window, name=name)[0] for name, window in left.items()}
+    with ledger.writing() as connection:
+        for hours_ago, run in enumerate(reversed(found.values())):
+            release(connection, run, utc_now() - hours_ago * HOUR)
+        waiting = windows.runs_to_go_on_with(connection)
+    assert waiting == [found[name].id for name in ("soon", "evening", "endless", "over")]
+
+
 def test_a_run_whose_process_died_while_it_went_on_still_waits(ledger, plan):
     run, _ = plan(1)
     with ledger.writing() as connection:
