@@ -204,14 +204,18 @@ class AudienceJudge:
     def _exclude_same_contacts(self, cells: pd.DataFrame, verdicts: _Verdicts) -> None:
         """Rows with other addresses that the provider would send to the same contact."""
         codes = cells["external_code"].str.lower()  # a UUID is the same in capitals
-        earlier = self._seen_codes.first_rows(codes.loc[verdicts.open_rows]).dropna()
+        open_rows = verdicts.open_rows
+        earlier = self._seen_codes.first_rows(codes.loc[open_rows]).dropna()
         verdicts.exclude(
             earlier.index,
             ExclusionReason.DUPLICATE,
             "the same contact as row " + earlier.astype("int64").astype(str),
         )
+        # The first one stands for its contact. Any other one may say no for it, also one without a usable address.
+        others = cells.index.difference(open_rows, sort=False).union(earlier.index, sort=False)
+        others = others[codes.loc[others] != ""]
         for flag, reason in (("opted_out", ExclusionReason.OPTED_OUT), ("disabled", ExclusionReason.DISABLED)):
-            for row in earlier.index[cells.loc[earlier.index, flag]]:
+            for row in others[cells.loc[others, flag]]:
                 said = f"row {row} is the same contact, and there {cells.loc[row, 'eligibility_detail']}"
                 self.late_refused_codes.setdefault(codes[row], (reason, said))
 

@@ -59,3 +59,18 @@ def test_rows_of_one_contact_are_one_recipient_where_the_provider_sends_to_conta
     assert prepared.exclusions["duplicate"] == 2
     assert prepared.exclusions["opted_out"] == 2 - messages
     assert prepare(rows, header="Mobile,External code,Unsubscribed").exclusions["duplicate"] == 0
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("number", ["+33123456789", "garbage", "+12125550102"])
+def test_an_opt_out_counts_for_its_contact_in_a_row_that_gets_no_message_for_another_reason(
+    prepare, number, is_first
+):
+    one, other = UUID(int=1), UUID(int=2)
+    rows = [f"+12125550100,{one},", f"{number},{one},yes"]
+    if is_first:
+        rows.reverse()
+    rows.insert(0, f"+12125550102,{other},yes")
+    prepared = prepare(rows, header="Mobile,External code,Unsubscribed", identifier_key="contact_id")
+    assert prepared.messages == 0
+    assert prepared.exclusions["opted_out"] == 2
