@@ -40,8 +40,10 @@ def judge_place(identity: RunIdentity, hours: SendingHours, place: Place, now: d
     content = identity.content
     judge = partial(hand_over_window, hours.rules, country, zones, content.purpose, send_at=content.send_at)
     window = judge(now)
-    if window and window.not_after and window.not_after - window.not_before < LAST_CALL + SHORTEST:
-        window = judge(window.not_after)  # it is too late for that one
+    furthest = max(now, content.send_at or now) + HORIZON
+    while window and window.not_after and window.not_after - window.not_before < LAST_CALL + SHORTEST:
+        # It is too late for that one, or it is too short for any message.
+        window = judge(window.not_after) if window.not_after < furthest else None
     if window is not None:
         return None if window.not_after is None else HandOver(window.not_before, window.not_after - LAST_CALL)
     if not zones:

@@ -64,6 +64,17 @@ def test_the_last_minutes_of_a_window_belong_to_the_next_one():
     assert judged(PARIS, "2026-06-01T17:57:01").not_before == at("2026-06-02T06:00")
 
 
+def test_a_window_that_is_too_short_for_a_message_is_passed_over_and_nothing_waits_for_ever_for_such_ones():
+    short = [{"countries": "FR", "allowed_from": f"{hour}:00", "allowed_until": f"{hour}:02"} for hour in (10, 11)]
+    long = {"countries": "FR", "allowed_from": "14:00", "allowed_until": "18:00"}
+    now = at("2026-06-01T07:00")
+    found = judge_place(identity(), SendingHours(rules=[*short, long]), PARIS, now)
+    assert (found.not_before, found.not_after) == (at("2026-06-01T12:00"), at("2026-06-01T16:00") - LAST_CALL)
+    never = judge_place(identity(), SendingHours(rules=short), PARIS, now)
+    assert never.not_before is None
+    assert never.held_because.startswith("the hours allow nothing within 14 days")
+
+
 def test_what_the_provider_holds_until_it_may_arrive_is_handed_over_at_night():
     found = judged(PARIS, "2026-06-01T22:00", send_at=at("2026-06-02T09:00"))
     assert (found.not_before, found.not_after) == (at("2026-06-01T22:00"), at("2026-06-02T08:45") - LAST_CALL)
