@@ -10,7 +10,8 @@ from tasks.store.account import RunAccount
 def campaign_for_seeds(campaign: Campaign) -> Campaign | None:
     """The same message to the seed file, as a run of its own; None when the campaign has no seeds.
 
-    Its key is the campaign's and `:seeds`, so that seeds get it once, however often the campaign is started.
+    Its key is the campaign's and `:seeds`, so that seeds get it once, however often the campaign is started. They
+    get it at once: what a provider holds until `send_at` nobody could look at before the list gets it too.
     """
     if campaign.audience.seeds is None:
         return None
@@ -18,6 +19,7 @@ def campaign_for_seeds(campaign: Campaign) -> Campaign | None:
     changes: Mapping[str, object] = {
         "run_key": campaign.run_key + SEEDS_SUFFIX,
         "audience": audience,
+        "schedule": campaign.schedule.model_copy(update={"send_at": None}),
         "hours": None,
         "frequency_cap": None,
     }

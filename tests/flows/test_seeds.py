@@ -82,3 +82,11 @@ def test_neither_hours_nor_caps_hold_seeds_back_and_both_hold_for_the_list(sandb
     again = send_campaign(job(**changes, run_key="2"))
     assert (again.messages, again.exclusions["frequency_capped"]) == (0, 5)
     assert sum(sandbox.received("bird").values()) == 4
+
+
+def test_seeds_get_it_at_once_also_when_the_provider_holds_it_for_the_list(job, ledger):
+    tomorrow = (utc_now() + timedelta(days=1)).isoformat()
+    account = send_campaign(job(schedule={"send_at": tomorrow}))
+    assert account.statuses == {MessageStatus.SCHEDULED: 5}
+    with ledger.reading() as connection:
+        assert runs.count_statuses(connection, 1) == {MessageStatus.ACCEPTED: 2}
