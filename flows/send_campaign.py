@@ -116,6 +116,7 @@ def send_campaign(
         _refuse(campaign, campaign.find_lateness(flow_run.scheduled_start_time))
     if pause_for_approval and not dry_run:
         plan = _plan(campaign, chunk_size)
+        _check_approval(approve, plan.prepared.digest)
         _send_to_seeds_first(campaign)
         if not is_approved(plan):
             to_whom = "nothing was sent" if campaign.audience.seeds is None else "nobody got it but the seeds"

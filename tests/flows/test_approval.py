@@ -72,6 +72,18 @@ def test_a_list_that_changed_while_somebody_looked_is_not_sent(sandbox, job, con
     assert not sandbox.received("bird")
 
 
+def test_a_digest_of_something_else_is_refused_before_seeds_get_it_or_anybody_is_asked(
+    sandbox, campaign, contact_file, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ROLLCALL_APPROVAL_WAIT_SECONDS", "1")
+    seeds = contact_file(1).rename(tmp_path / "seeds.csv")
+    made = campaign("bird", 3)
+    job = made.model_copy(update={"audience": made.audience.model_copy(update={"seeds": str(seeds)})})
+    with pytest.raises(NotApproved):
+        send_campaign(job, approve="0123456789abcdef", pause_for_approval=True)
+    assert not sandbox.received("bird")
+
+
 def test_the_flow_run_has_tags_and_a_bar_of_progress(job):
     send_campaign(job)
     run = newest_flow_run()
