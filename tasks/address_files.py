@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from tasks.contacts.addresses import external_address
 from tasks.contacts.audience import Audience
 from tasks.contacts.columns import Meaning, recognise_columns
 from tasks.contacts.countries import country_codes
@@ -31,6 +32,19 @@ def normalise_addresses(cells: pd.DataFrame, channel: Channel, default_country: 
     return normalise_phones(cells["phone"], countries.mask(blank, default_country or ""), textable=True)
 
 
+def address_by_code(found: pd.DataFrame, codes: "pd.Series[str]") -> pd.DataFrame:
+    """Rows without an address but with the client's own key of the contact: the provider knows the address.
+
+    Args:
+        found: As `normalise_addresses` gives it; changed in place.
+        codes: External codes, "" where a row has none.
+    """
+    rows = found.index[(found["reason"] == ExclusionReason.MISSING_ADDRESS.value) & (codes != "")]
+    found.loc[rows, "address"] = codes.loc[rows].map(external_address)
+    found.loc[rows, ["reason", "detail"]] = ""
+    return found
+
+
 def read_suppressed_addresses(audience: Audience, channel: Channel) -> "Iterator[pd.Series[str]]":
     """The addresses of the campaign's suppression file, normalised, in batches.
 
@@ -39,29 +53,39 @@ def read_suppressed_addresses(audience: Audience, channel: Channel) -> "Iterator
         ColumnError: It has no column with addresses.
     """
     if audience.suppressions is not None:
-        yield from _read_addresses(audience.suppressions, {}, audience, channel)
+        for rows in _read_rows(audience.suppressions, {}, audience, channel, knows_codes=False):
+            yield rows["address"]
 
 
-def read_seed_addresses(audience: Audience, channel: Channel) -> "Iterator[pd.Series[str]]":
-    """The addresses of the campaign's seed file, normalised, in batches.
+def read_seeds(audience: Audience, channel: Channel, *, knows_codes: bool) -> Iterator[pd.DataFrame]:
+    """The recipients in the campaign's seed file, in batches: `address` (normalised), `external_code`.
+
+    Args:
+        audience: Names the file.
+        channel: Of the message.
+        knows_codes: A row that has only an external code is a recipient, too.
 
     Raises:
         DatasetError, ColumnError: As `read_suppressed_addresses`.
     """
     if audience.seeds is not None:
-        yield from _read_addresses(audience.seeds, audience.columns, audience, channel)
+        yield from _read_rows(audience.seeds, audience.columns, audience, channel, knows_codes=knows_codes)
 
 
-def _read_addresses(
-    path: str, overrides: Mapping[str, str], audience: Audience, channel: Channel
-) -> "Iterator[pd.Series[str]]":
+def _read_rows(
+    path: str, overrides: Mapping[str, str], audience: Audience, channel: Channel, *, knows_codes: bool
+) -> Iterator[pd.DataFrame]:
     needed = Meaning.EMAIL if channel is Channel.EMAIL else Meaning.PHONE
     with open_contacts(path) as file:
         columns = recognise_columns(file.header, overrides=overrides, needed=needed)
         for batch in file.batches():
-            found = normalise_addresses(columns.extract(batch.frame), channel, audience.default_country)
+            cells = columns.extract(batch.frame)
+            found = normalise_addresses(cells, channel, audience.default_country)
             _refuse_unreadable(path, found, batch.torn)
-            yield found.loc[found["address"] != "", "address"]
+            if knows_codes:
+                found = address_by_code(found, cells["external_code"])
+            rows = found[["address"]].assign(external_code=cells["external_code"])
+            yield rows[rows["address"] != ""]
 
 
 def _refuse_unreadable(path: str, found: pd.DataFrame, torn: pd.DataFrame) -> None:

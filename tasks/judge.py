@@ -6,16 +6,16 @@ it, does the content fit. A row is excluded for the first question that it fails
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 
 import pandas as pd
 from sqlalchemy import Connection
 
-from tasks.address_files import normalise_addresses
+from tasks.address_files import address_by_code, normalise_addresses
 from tasks.compose import Composer
-from tasks.contacts.addresses import ERASED_PREFIX, external_address, reachable_address
+from tasks.contacts.addresses import ERASED_PREFIX, reachable_address
 from tasks.contacts.audience import Audience, UnknownContacts
 from tasks.contacts.columns import ColumnMap
 from tasks.contacts.countries import country_codes
@@ -32,14 +32,6 @@ from tasks.store import frequency, hashed_suppressions, registry
 from tasks.store.session import Ledger
 
 _MOST_EXAMPLES = 3
-
-
-def _address_by_code(found: pd.DataFrame, codes: "pd.Series[str]") -> pd.DataFrame:
-    """Rows without an address but with the client's own key of the contact: the provider knows the address."""
-    rows = found.index[(found["reason"] == ExclusionReason.MISSING_ADDRESS.value) & (codes != "")]
-    found.loc[rows, "address"] = codes.loc[rows].map(external_address)
-    found.loc[rows, ["reason", "detail"]] = ""
-    return found
 
 
 class _Verdicts:
@@ -75,6 +67,18 @@ class RunCap:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Who is in the seed file of a campaign.
+
+    Attributes:
+        codes: Their external codes, in small letters.
+    """
+
+    addresses: AddressIndex = field(default_factory=AddressIndex)
+    codes: AddressIndex = field(default_factory=AddressIndex)
+
+
 class AudienceJudge:
     """Decides about the rows of one contact file. Batches must come in the order of the file.
 
@@ -86,7 +90,7 @@ class AudienceJudge:
         capabilities: The limits that all its providers share.
         routing: Who takes a message to which country.
         suppressed: Addresses of the campaign's suppression file.
-        seeds: Addresses of its seed file: they got the message before.
+        seeds: Who is in its seed file: they got the message before.
         ledger: Known contacts, suppressions, and what people were sent before.
         cap: How much marketing one person may get; None is no limit.
         has_hours: Whether it matters where each recipient may be.
@@ -102,7 +106,7 @@ class AudienceJudge:
         capabilities: Capabilities,
         routing: Routing,
         suppressed: AddressIndex,
-        seeds: AddressIndex,
+        seeds: Seeds,
         ledger: Ledger,
         cap: RunCap | None = None,
         has_hours: bool = False,
@@ -139,12 +143,14 @@ class AudienceJudge:
         cells = self._columns.extract(batch.frame)
         found = normalise_addresses(cells, self._content.channel, self._audience.default_country)
         if self._can.addresses_external_codes:
-            found = _address_by_code(found, cells["external_code"])
+            found = address_by_code(found, cells["external_code"])
         verdicts = _Verdicts(found["reason"], found["detail"])
         self._exclude_duplicates(found["address"], verdicts)
         if self._can.sends_to_external_codes:
             self._exclude_same_contacts(cells, verdicts)
-        self._exclude_seeds(found["address"], verdicts)
+        self._exclude_seeds(found["address"], self._seeds.addresses, verdicts)
+        if self._can.sends_to_external_codes:
+            self._exclude_seeds(cells["external_code"].str.lower(), self._seeds.codes, verdicts)
         disabled, opted_out = cells["disabled"], cells["opted_out"]
         why = cells["eligibility_detail"]
         verdicts.exclude(cells.index[disabled], ExclusionReason.DISABLED, why)
@@ -219,12 +225,12 @@ class AudienceJudge:
                 said = f"row {row} is the same contact, and there {cells.loc[row, 'eligibility_detail']}"
                 self.late_refused_codes.setdefault(codes[row], (reason, said))
 
-    def _exclude_seeds(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> None:
-        if not len(self._seeds):
+    def _exclude_seeds(self, keys: "pd.Series[str]", of_seeds: AddressIndex, verdicts: _Verdicts) -> None:
+        if not len(of_seeds):
             return
-        open_addresses = addresses.loc[verdicts.open_rows]
+        open_keys = keys.loc[verdicts.open_rows]
         verdicts.exclude(
-            open_addresses.index[self._seeds.contains(open_addresses)],
+            open_keys.index[of_seeds.contains(open_keys)],
             ExclusionReason.DUPLICATE,
             f"gets it first, as one of the seeds in {self._audience.seeds}",
         )

@@ -16,7 +16,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pyarrow import csv as arrow_csv
 
-from tasks.address_files import read_seed_addresses, read_suppressed_addresses
+from tasks.address_files import read_seeds, read_suppressed_addresses
 from tasks.compose import Composer
 from tasks.concealment import concealed_errors
 from tasks.contacts.audience import Audience
@@ -27,7 +27,7 @@ from tasks.costs import Share
 from tasks.datasets.readers import DatasetError, open_contacts
 from tasks.datasets.spool import SpoolWriter, withdraw_messages
 from tasks.identity import RunIdentity
-from tasks.judge import AudienceJudge, RunCap
+from tasks.judge import AudienceJudge, RunCap, Seeds
 from tasks.list_columns import check_overrides, describe_unused, find_consent_warnings
 from tasks.messaging.content import Content
 from tasks.messaging.hours_rules import SendingHours
@@ -175,7 +175,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
         for addresses in read_suppressed_addresses(audience, content.channel):
             suppressed.first_rows(addresses)
             spool.add_suppressions(addresses.to_frame("address"))
-        seeds = _read_seeds(prepared, audience, content.channel, digest)
+        seeds = _read_seeds(prepared, audience, identity, digest)
         composer = Composer(
             texts,
             columns.variables,
@@ -240,19 +240,21 @@ def _frames_to_approve(
 
 
 def _read_seeds(
-    prepared: PreparedAudience, audience: Audience, channel: Channel, digest: "hashlib._Hash"
-) -> AddressIndex:
-    seeds = AddressIndex()
-    for addresses in read_seed_addresses(audience, channel):
-        seeds.first_rows(addresses)
-        if len(seeds) > MOST_SEEDS:
+    prepared: PreparedAudience, audience: Audience, identity: RunIdentity, digest: "hashlib._Hash"
+) -> Seeds:
+    seeds = Seeds()
+    knows_codes = identity.capabilities.addresses_external_codes
+    for rows in read_seeds(audience, identity.content.channel, knows_codes=knows_codes):
+        seeds.addresses.first_rows(rows["address"])
+        seeds.codes.first_rows(rows["external_code"].str.lower())
+        if len(seeds.addresses) > MOST_SEEDS:
             raise DatasetError(
                 f"{audience.seeds} has more than {MOST_SEEDS} seeds, who would get the message first and at any "
                 "hour: it is a list of your own people, and not of recipients"
             )
-        digest.update(_as_csv(addresses.to_frame("address")))
+        digest.update(_as_csv(rows))
     if audience.seeds is not None:
-        prepared.notes.append(f"{len(seeds):,} seeds get it first: {audience.seeds}")
+        prepared.notes.append(f"{len(seeds.addresses):,} seeds get it first: {audience.seeds}")
     return seeds
 
 

@@ -13,13 +13,13 @@ from tasks.prepare import MOST_SEEDS, prepare_audience
 def prepare(tmp_path, ledger):
     """Prepare a campaign through Bird to these rows; the last prepared one."""
 
-    def make(rows, *, header="Mobile,External code", seeds=None, **receiver):
+    def make(rows, *, header="Mobile,External code", seeds=None, seeds_header="Mobile", **receiver):
         path = tmp_path / "contacts.csv"
         path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
         audience = {"path": str(path)}
         if seeds is not None:
             audience["seeds"] = str(tmp_path / "seeds.csv")
-            (tmp_path / "seeds.csv").write_text("\n".join(["Mobile", *seeds]) + "\n", encoding="utf-8")
+            (tmp_path / "seeds.csv").write_text("\n".join([seeds_header, *seeds]) + "\n", encoding="utf-8")
         given = {"name": "t", "channel": "sms", "provider": "bird", "purpose": "transactional", "text": "Hello"}
         options = {"options": {"bird": {"receiver": receiver}}} if receiver else {}
         campaign = parse_campaign({**given, **options, "audience": audience})
@@ -43,6 +43,22 @@ def test_a_list_that_is_given_as_seeds_is_refused_before_anybody_gets_it(prepare
     people.append("+12135550100")
     with pytest.raises(DatasetError, match="more than 100 seeds"):
         prepare([people[0]], seeds=people)
+
+
+@pytest.mark.parametrize("number", ["", "+12125550109"])
+def test_a_seed_that_the_provider_knows_by_its_contact_id_gets_nothing_from_the_list(prepare, number):
+    seed, other = UUID(int=0xABC), UUID(int=2)
+    by_contact = {"seeds_header": "Mobile,External code", "identifier_key": "contact_id"}
+    rows = [f"+12125550100,{str(seed).upper()}", f",{seed}", f"+12125550102,{other}"]
+    prepared = prepare(rows, seeds=[f"{number},{seed}"], **by_contact)
+    assert (prepared.messages, prepared.exclusions["duplicate"]) == (1, 2)
+    assert prepare(rows, seeds=[f"{number},{other}"], **by_contact).digest != prepared.digest
+
+
+def test_a_list_that_is_given_as_seeds_is_refused_also_when_it_has_nothing_but_contact_ids(prepare):
+    people = [f",{UUID(int=number)}" for number in range(1, MOST_SEEDS + 2)]
+    with pytest.raises(DatasetError, match="more than 100 seeds"):
+        prepare([people[0]], seeds=people, seeds_header="Mobile,External code", identifier_key="contact_id")
 
 
 @pytest.mark.parametrize(("opted_out", "messages"), [("", 2), ("yes", 1)])
