@@ -109,7 +109,7 @@ def send_campaign(
     identity = campaign.identity
     if run is not None and not dry_run:
         _check_approval(approve, run.digest)
-        refresh_suppressions(run.key, campaign.content.channel, campaign.audience)
+        refresh_suppressions(identity, campaign.audience)
         return _hand_over(run, workers, portion)
     chunk_size = chunk_size or usual_chunk_size(identity.capabilities)
     if not dry_run:

@@ -18,6 +18,7 @@ from tasks.contacts.audience import Audience
 from tasks.contacts.columns import ColumnError
 from tasks.datasets.readers import DatasetError
 from tasks.dispatch import Portion
+from tasks.identity import identity_of
 from tasks.prepare import refresh_suppressions
 from tasks.providers.errors import ConfigurationError
 from tasks.report import publish_report
@@ -98,7 +99,7 @@ def _go_on_with(run: runs.RunRecord, done: HeldSendings) -> bool:
         # Before the run is taken up: it goes on waiting, and is sent as soon as this is put right.
         for provider in run.providers:
             load_credentials(provider)
-        refresh_suppressions(run.key, run.channel, Audience.model_validate(run.campaign["audience"]))
+        refresh_suppressions(identity_of(run), Audience.model_validate(run.campaign["audience"]))
     except (DatasetError, ColumnError, ConfigurationError) as error:
         done.troubles.append(f"{run.key} was not sent: {error}")
         return False

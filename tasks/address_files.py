@@ -45,15 +45,22 @@ def address_by_code(found: pd.DataFrame, codes: "pd.Series[str]") -> pd.DataFram
     return found
 
 
-def read_suppressed_addresses(audience: Audience, channel: Channel) -> "Iterator[pd.Series[str]]":
+def read_suppressed_addresses(
+    audience: Audience, channel: Channel, *, knows_codes: bool = False
+) -> "Iterator[pd.Series[str]]":
     """The addresses of the campaign's suppression file, normalised, in batches.
+
+    Args:
+        audience: Names the file.
+        channel: Of the message.
+        knows_codes: The provider knows people by their external codes: a row that has nothing else is about one.
 
     Raises:
         DatasetError: The file cannot be read, or a row of it cannot.
         ColumnError: It has no column with addresses.
     """
     if audience.suppressions is not None:
-        for rows in _read_rows(audience.suppressions, {}, audience, channel, knows_codes=False):
+        for rows in _read_rows(audience.suppressions, {}, audience, channel, knows_codes=knows_codes):
             yield rows["address"]
 
 

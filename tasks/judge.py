@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from tasks.address_files import address_by_code, normalise_addresses
 from tasks.compose import Composer
-from tasks.contacts.addresses import ERASED_PREFIX, reachable_address
+from tasks.contacts.addresses import ERASED_PREFIX, external_address, reachable_address
 from tasks.contacts.audience import Audience, UnknownContacts
 from tasks.contacts.columns import ColumnMap
 from tasks.contacts.countries import country_codes
@@ -156,6 +156,8 @@ class AudienceJudge:
         verdicts.exclude(cells.index[disabled], ExclusionReason.DISABLED, why)
         verdicts.exclude(cells.index[opted_out], ExclusionReason.OPTED_OUT, why)
         self._remember_late_refusals(found["address"], disabled, opted_out, why, verdicts)
+        if self._can.sends_to_external_codes:
+            self._exclude_suppressed_codes(cells["external_code"], verdicts)
         known = self._look_up(found["address"], verdicts)
         self._exclude_unsupported_countries(found["country"], verdicts)
         open_rows = verdicts.open_rows
@@ -296,17 +298,25 @@ class AudienceJudge:
             ExclusionReason.OPTED_OUT,
             "on the suppression list, from " + wanted.loc[on_list].map(suppressed),
         )
-        verdicts.exclude(
-            wanted.index[self._suppressed.contains(wanted)],
-            ExclusionReason.OPTED_OUT,
-            f"in the suppression file {self._audience.suppressions}",
-        )
+        self._exclude_suppressed(wanted, verdicts)
         if self._cap is not None:
             rows = wanted.index[wanted.isin(capped)]
             verdicts.exclude(
                 rows, ExclusionReason.FREQUENCY_CAPPED, wanted.loc[rows].map(_describe(capped, self._cap.cap))
             )
         return known
+
+    def _exclude_suppressed_codes(self, codes: "pd.Series[str]", verdicts: _Verdicts) -> None:
+        """Rows with a number, to a contact that the suppression file knows by its code alone."""
+        codes = codes.loc[verdicts.open_rows]
+        self._exclude_suppressed(codes[codes != ""].map(external_address), verdicts)
+
+    def _exclude_suppressed(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> None:
+        verdicts.exclude(
+            addresses.index[self._suppressed.contains(addresses)],
+            ExclusionReason.OPTED_OUT,
+            f"in the suppression file {self._audience.suppressions}",
+        )
 
     def _leave_no_trace(self, exclusions: pd.DataFrame, addresses: "pd.Series[str]") -> None:
         """Rows of people who were erased and are in a list again: they are counted, and not written down."""

@@ -124,7 +124,8 @@ def read_suppression_list(path: str, channel: Channel, default_country: str | No
     audience = Audience(path=path, suppressions=path, default_country=default_country)
     count = 0
     with Ledger() as ledger:
-        for addresses in read_suppressed_addresses(audience, channel):
+        # Of a list for all providers, some may know people by their codes alone.
+        for addresses in read_suppressed_addresses(audience, channel, knows_codes=True):
             count += len(addresses)
             with ledger.writing() as connection:
                 consent.add_suppressions(connection, channel, addresses, reason="opted_out", source=f"file {path}")

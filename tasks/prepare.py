@@ -172,7 +172,8 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
         )
         prepared.notes += describe_unused(columns, texts)
         suppressed = AddressIndex()
-        for addresses in read_suppressed_addresses(audience, content.channel):
+        knows_codes = capabilities.addresses_external_codes
+        for addresses in read_suppressed_addresses(audience, content.channel, knows_codes=knows_codes):
             suppressed.first_rows(addresses)
             spool.add_suppressions(addresses.to_frame("address"))
         seeds = _read_seeds(prepared, audience, identity, digest)
@@ -262,17 +263,22 @@ def _read_seeds(
     name="refresh suppressions", task_run_name="refresh suppressions", cache_policy=NO_CACHE, persist_result=False
 )
 @concealed_errors()
-def refresh_suppressions(run_key: str, channel: Channel, audience: Audience) -> None:
+def refresh_suppressions(identity: RunIdentity, audience: Audience) -> None:
     """Put the suppression file into the ledger once more, before a run goes on: it may have grown since planning.
+
+    Args:
+        identity: The run.
+        audience: Names the file.
 
     Raises:
         DatasetError, ColumnError: It cannot be read; then the run must not go on.
     """
     with Ledger() as ledger:
-        for addresses in read_suppressed_addresses(audience, channel):
+        channel, knows_codes = identity.content.channel, identity.capabilities.addresses_external_codes
+        for addresses in read_suppressed_addresses(audience, channel, knows_codes=knows_codes):
             with ledger.writing() as connection:
                 consent.add_suppressions(
-                    connection, channel, addresses, reason="opted_out", source=f"file of {run_key}"
+                    connection, channel, addresses, reason="opted_out", source=f"file of {identity.key}"
                 )
 
 

@@ -13,10 +13,16 @@ from tasks.prepare import MOST_SEEDS, prepare_audience
 def prepare(tmp_path, ledger):
     """Prepare a campaign through Bird to these rows; the last prepared one."""
 
-    def make(rows, *, header="Mobile,External code", seeds=None, seeds_header="Mobile", **receiver):
+    def make(
+        rows, *, header="Mobile,External code", seeds=None, seeds_header="Mobile", suppressions=None, **receiver
+    ):
         path = tmp_path / "contacts.csv"
         path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
         audience = {"path": str(path)}
+        if suppressions is not None:
+            audience["suppressions"] = str(tmp_path / "suppressions.csv")
+            lines = "\n".join(["Mobile,External code", *suppressions, ""])
+            (tmp_path / "suppressions.csv").write_text(lines, encoding="utf-8")
         if seeds is not None:
             audience["seeds"] = str(tmp_path / "seeds.csv")
             (tmp_path / "seeds.csv").write_text("\n".join([seeds_header, *seeds]) + "\n", encoding="utf-8")
@@ -90,3 +96,11 @@ def test_an_opt_out_counts_for_its_contact_in_a_row_that_gets_no_message_for_ano
     prepared = prepare(rows, header="Mobile,External code,Unsubscribed", identifier_key="contact_id")
     assert prepared.messages == 0
     assert prepared.exclusions["opted_out"] == 2
+
+
+@pytest.mark.parametrize("number", ["", "+12125550100"])
+def test_a_suppression_of_somebody_of_whom_only_the_contact_id_is_known_counts(prepare, number):
+    one, other = UUID(int=1), UUID(int=2)
+    rows = [f"{number},{one}", f"+12125550101,{other}"]
+    prepared = prepare(rows, suppressions=[f",{one}"], identifier_key="contact_id")
+    assert (prepared.messages, prepared.exclusions["opted_out"]) == (1, 1)
