@@ -233,7 +233,9 @@ def _frames_to_approve(
 ) -> Iterator[pd.DataFrame]:
     """What of a batch says who gets what, and when."""
     yield messages[["row_number", "address", "variables"]]
-    yield exclusions
+    # While a message is still to leave somewhere, the day on which its recipient is free again moves with today's.
+    is_capped = exclusions["reason"] == ExclusionReason.FREQUENCY_CAPPED.value
+    yield exclusions.assign(detail=exclusions["detail"].mask(is_capped, ""))
     if messages["external_code"].notna().any():  # the recipient, where a provider knows people by it
         yield messages[["row_number", "external_code"]]
     if has_hours:

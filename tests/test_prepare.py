@@ -1,12 +1,16 @@
 """What an approval covers of a prepared audience, and which files are no seed files."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from flows.parameters import parse_campaign
 from tasks.datasets.readers import DatasetError
+from tasks.messaging.statuses import MessageStatus
 from tasks.prepare import MOST_SEEDS, prepare_audience
+from tasks.store.tables import utc_now
+from tests.ledger_runs import add_run
 
 
 @pytest.fixture
@@ -14,7 +18,14 @@ def prepare(tmp_path, ledger):
     """Prepare a campaign through Bird to these rows; the last prepared one."""
 
     def make(
-        rows, *, header="Mobile,External code", seeds=None, seeds_header="Mobile", suppressions=None, **receiver
+        rows,
+        *,
+        header="Mobile,External code",
+        seeds=None,
+        seeds_header="Mobile",
+        suppressions=None,
+        changes=None,
+        **receiver,
     ):
         path = tmp_path / "contacts.csv"
         path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
@@ -27,6 +38,7 @@ def prepare(tmp_path, ledger):
             audience["seeds"] = str(tmp_path / "seeds.csv")
             (tmp_path / "seeds.csv").write_text("\n".join([seeds_header, *seeds]) + "\n", encoding="utf-8")
         given = {"name": "t", "channel": "sms", "provider": "bird", "purpose": "transactional", "text": "Hello"}
+        given |= changes or {}
         options = {"options": {"bird": {"receiver": receiver}}} if receiver else {}
         campaign = parse_campaign({**given, **options, "audience": audience})
         directory = tmp_path / "spool"
@@ -104,3 +116,19 @@ def test_a_suppression_of_somebody_of_whom_only_the_contact_id_is_known_counts(p
     rows = [f"{number},{one}", f"+12125550101,{other}"]
     prepared = prepare(rows, suppressions=[f",{one}"], identifier_key="contact_id")
     assert (prepared.messages, prepared.exclusions["opted_out"]) == (1, 1)
+
+
+def test_an_approval_holds_while_the_same_people_are_capped_on_whatever_day_they_are_free_again(
+    prepare, ledger, tmp_path
+):
+    (tmp_path / "earlier.csv").touch()
+    cap = {"purpose": "marketing", "frequency_cap": {"messages": 1, "days": 30}}
+    digests = set()
+    for days_ago in (9, 5):
+        at = {"status": MessageStatus.DELIVERED, "claimed_at": utc_now() - timedelta(days=days_ago)}
+        had = {"row_number": 2, "address": "+12125550100"} | at
+        add_run(ledger, tmp_path / "earlier.csv", [had], name=f"{days_ago} days ago")
+        prepared = prepare(["+12125550100,", "+12125550101,"], changes=cap)
+        assert prepared.exclusions["frequency_capped"] == 1
+        digests.add(prepared.digest)
+    assert len(digests) == 1
