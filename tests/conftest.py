@@ -1,5 +1,6 @@
 """What all tests share: both databases, and Hypothesis settings that do not depend on the machine's mood."""
 
+import shutil
 import subprocess
 import tempfile
 import warnings
@@ -43,6 +44,9 @@ def postgresql_url() -> Iterator[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR, which it does not need
             server = _start_postgresql(Path(directory))
+        # A test may kill any process, but not the machine: then nothing is lost without it.
+        _execute(server.get_uri(), "ALTER SYSTEM SET fsync = off")
+        _execute(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 
@@ -50,25 +54,62 @@ def postgresql_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A real Prefect server, which flows and commands of this test session use."""
-    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415  # it takes a second
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415  # a second
+    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415  # the same
 
-    with prefect_test_harness(server_startup_timeout=120):
+    # Without heartbeats: at its end, each flow run would wait up to a second for the thread that sends them.
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
         yield
 
 
-def make_database(kind: str, request: pytest.FixtureRequest) -> str:
-    """An empty database of a kind, set as `ROLLCALL_DATABASE_URL`, and a place for reports; returns its URL."""
+def _execute(server: str, statement: str) -> None:
+    """Execute a statement that no transaction may hold, on a PostgreSQL server."""
+    url = server.replace("postgresql:", "postgresql+psycopg:", 1)
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with an empty ledger. It is copied: to migrate up to today takes longer than many a test."""
+    path = tmp_path_factory.mktemp("template") / "ledger.db"
+    with Ledger(f"sqlite:///{path}"):
+        pass
+    assert list(path.parent.iterdir()) == [path], "what is in the write-ahead log would not be copied"
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_url: str) -> str:
+    """The name of a database with an empty ledger, from which others are made."""
+    name = "ledger_template"
+    _execute(postgresql_url, f"CREATE DATABASE {name}")
+    with Ledger(postgresql_url.replace("/postgres?", f"/{name}?", 1)):
+        pass
+    _execute(postgresql_url, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")  # nor may the autovacuum
+    return name
+
+
+def make_database(kind: str, request: pytest.FixtureRequest, *, has_tables: bool = True) -> str:
+    """A database of a kind, set as `ROLLCALL_DATABASE_URL`, and a place for reports; returns its URL.
+
+    It has an empty ledger, or nothing at all.
+    """
     if kind == "sqlite":
-        url = f"sqlite:///{request.getfixturevalue('tmp_path') / 'ledger.db'}"
+        path = request.getfixturevalue("tmp_path") / "ledger.db"
+        if has_tables:
+            shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        url = f"sqlite:///{path}"
     else:
         server: str = request.getfixturevalue("postgresql_url")
+        template = request.getfixturevalue("postgresql_template") if has_tables else "template1"
         name = f"ledger_{next(_database_numbers)}"
-        engine = create_engine(
-            server.replace("postgresql:", "postgresql+psycopg:", 1), isolation_level="AUTOCOMMIT"
-        )
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
+        _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
         url = server.replace("/postgres?", f"/{name}?", 1)
     environment = request.getfixturevalue("monkeypatch")
     environment.setenv("ROLLCALL_DATABASE_URL", url)

@@ -27,6 +27,7 @@ from tasks.store.registry import find_contacts, find_suppressions
 from tasks.store.session import Ledger, LedgerError, make_engine
 from tasks.store.sync_points import read_until
 from tasks.store.tables import Chunk, Message
+from tests.conftest import make_database
 
 MESSAGE, CHUNK = Message.__table__, Chunk.__table__
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migration_config()).walk_revisions()][::-1]
@@ -87,7 +88,15 @@ def revision_of(connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-@pytest.fixture(params=REVISIONS[:-1])
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request):
+    """With nothing in it: every ledger here is made by migrations."""
+    return make_database(request.param, request, has_tables=False)
+
+
+@pytest.fixture(
+    params=[REVISIONS[0], *(pytest.param(one, marks=pytest.mark.long) for one in REVISIONS[1:-2]), REVISIONS[-2]]
+)
 def old_ledger(request, database_url):
     """An old ledger, opened by this version."""
     make_old_ledger(database_url, request.param)
