@@ -16,20 +16,17 @@ def kill_at(point, command="send"):
 
 
 @pytest.mark.parametrize(
-    ("combination", "learning"),
+    ("combination", "sending", "learning"),
     [
-        (Combination("sqlite", "bird", 1), "tasks.questions:_settle"),
-        (Combination("postgresql", "octopush", 1), "tasks.reconcile:_drain_some"),
+        (Combination("sqlite", "bird", 1), [CLAIMED, ABOUT_TO_RECORD], "tasks.questions:_settle"),
+        (Combination("postgresql", "octopush", 1), [ANSWERED], "tasks.reconcile:_drain_some"),
     ],
-    ids=str,
+    ids=["bird on SQLite", "octopush on PostgreSQL"],
 )
-def test_killed_where_it_matters_most_nobody_is_reached_twice_and_nobody_is_lost(live, combination, learning):
-    deaths = (
-        kill_at(CLAIMED),
-        kill_at(ANSWERED),
-        kill_at(ABOUT_TO_RECORD),
-        kill_at(Point(Moment.BEFORE_COMMIT, learning), "reconcile"),
-    )
+def test_killed_where_it_matters_most_nobody_is_reached_twice_and_nobody_is_lost(
+    live, combination, sending, learning
+):
+    deaths = (*map(kill_at, sending), kill_at(Point(Moment.BEFORE_COMMIT, learning), "reconcile"))
     lived = live(LifePlan("short", combination, ALWAYS[combination.provider], steps=deaths))
     assert lived.verdict.is_good, lived.verdict
     assert lived.trouble is None

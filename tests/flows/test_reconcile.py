@@ -132,7 +132,7 @@ def test_bird_tells_by_webhooks(sandbox, receiver, campaign, ledger, webhooks):
         }
     )
     subscribe(sandbox, receiver)
-    send_campaign(campaign("bird", 200))
+    send_campaign(campaign("bird", 80))
     wait_for_callbacks(sandbox, "bird")
     sandbox.switch(bird={"faults": {"error_before": 1.0}})  # it need not be asked
     reconcile_deliveries()
@@ -147,7 +147,7 @@ def test_a_provider_that_can_be_asked_is_asked(sandbox, campaign, ledger, provid
         "dripcel": {"delivery_steps": "by_time", "delivery_step_seconds": 0.001, "rate_per_minute": 10_000},
     }
     sandbox.switch(**{provider: {"outcomes": mix[provider]} | at_once[provider]})
-    people = {"bird": 300, "dripcel": 3}
+    people = {"bird": 120, "dripcel": 3}
     send_campaign(campaign(provider, people[provider]))
     assert reconcile_deliveries().findings.taken == 0  # too young to be asked about
     let_pass(ledger, minutes=5)
@@ -336,7 +336,7 @@ def test_reconciling_while_a_campaign_is_being_sent_harms_nobody(sandbox, receiv
 
     def send():
         try:
-            send_campaign(campaign("bird", 300), chunk_size=50)
+            send_campaign(campaign("bird", 180), chunk_size=30)
         except Exception as error:  # noqa: BLE001  # shown by the assertion below
             failures.append(error)
 
