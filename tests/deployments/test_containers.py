@@ -11,6 +11,7 @@ from deployments.manifest import HOME_VARIABLE, read_manifest
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deployments/Dockerfile").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "deployments/compose.yaml").read_text(encoding="utf-8")
 DOCUMENT = yaml.safe_load(COMPOSE)
 SERVICES = DOCUMENT["services"]
@@ -32,6 +33,22 @@ def test_what_is_copied_exists_and_is_not_kept_out_of_the_image():
         for source in line.split()[:-1]:
             assert (ROOT / source).exists(), source
             assert f"!{source}" in ignored
+
+
+@pytest.mark.parametrize("campaign", sorted((ROOT / "data/campaigns").glob("*.yaml")), ids=lambda path: path.name)
+def test_what_an_example_campaign_reads_is_not_kept_out_of_the_image(campaign):
+    ignored = (ROOT / "deployments/Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    named = re.findall(r"\bdata/[\w/.]+\.(?:csv|yaml)\b", campaign.read_text(encoding="utf-8"))
+    assert named
+    for path in named:
+        assert {f"!{path}", f"!{'/'.join(path.split('/')[:2])}"} & set(ignored), path
+
+
+def test_the_lock_is_installed_as_the_makefile_does_it():
+    """Without --no-deps pip resolves the lock again, and refuses the newer versions that it finds."""
+    (in_makefile,) = re.findall(r"pip install (.+) -r requirements\.lock$", MAKEFILE, re.MULTILINE)
+    (in_image,) = re.findall(r"pip install (.+) --requirement requirements\.lock$", DOCKERFILE, re.MULTILINE)
+    assert {"--require-hashes", "--no-deps"} <= set(in_makefile.split()) & set(in_image.split())
 
 
 def test_all_code_is_in_the_image_and_workers_find_it():
@@ -64,7 +81,8 @@ def test_services_wait_only_for_services_that_exist_and_can_be_waited_for():
 
 def test_volumes_and_configs_that_are_used_are_there():
     for service in SERVICES.values():
-        assert {volume.partition(":")[0] for volume in service.get("volumes", [])} <= set(DOCUMENT["volumes"])
+        mounted = {volume.partition(":")[0] for volume in service.get("volumes", [])}
+        assert {name for name in mounted if not name.startswith("../")} <= set(DOCUMENT["volumes"])
         assert {config["source"] for config in service.get("configs", [])} <= set(DOCUMENT["configs"])
 
 
@@ -73,6 +91,16 @@ def test_addresses_inside_name_services_and_the_ports_that_these_listen_at():
     assert hosts == {"database", "prefect-server"}
     assert SERVICES["prefect-server"]["command"][-1] == "4200"
     assert SERVICES["receiver"]["command"][-1] == "8770"
+
+
+def test_the_database_is_healthy_only_when_others_can_connect():
+    """PostgreSQL's image makes the databases with a server that listens at its socket alone, and is up by then."""
+    assert "--host" in SERVICES["database"]["healthcheck"]["test"]
+
+
+def test_workers_can_read_the_operators_lists_and_not_change_them():
+    lists = [volume for volume in SERVICES["worker"]["volumes"] if volume.endswith("/data/lists:ro")]
+    assert lists == [f"../data/lists:{instructions('WORKDIR')[0]}/data/lists:ro"]
 
 
 def test_ports_are_published_to_this_machine_only():
