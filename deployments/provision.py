@@ -1,7 +1,8 @@
 """`python -m deployments.provision`: makes in Prefect what Rollcall needs there; run again, it changes nothing.
 
 Block types for the providers' credentials, the work pool, the deployments of `deployments/prefect.yaml` with their
-limits and schedules, and alerts. A schedule that was switched off in the UI stays off, a paused deployment paused.
+limits and schedules, and alerts. A schedule that was switched off in the UI stays off, a paused deployment paused;
+schedules that somebody added, for a campaign every Monday, stay.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from uuid import UUID
 import httpx
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import BlockDocumentUpdate, WorkPoolCreate
+from prefect.client.schemas.actions import BlockDocumentUpdate, DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
@@ -184,14 +185,28 @@ def _deploy(
     if there is not None and not differing:
         return Step(Outcome.THERE, thing), there.id
     active = {} if there is None else {line.slug: line.active for line in there.schedules}
+    ours = [line.as_schedule(active=active.get(line.slug, line.active)) for line in entry.schedules]
     made = client.create_deployment(
         flow_id=client.create_flow_from_name(flow_name),
         name=entry.name,
         paused=there is not None and there.paused,
-        schedules=[line.as_schedule(active=active.get(line.slug, line.active)) for line in entry.schedules],
+        schedules=[*ours, *_added_by_somebody(there, entry)],
+        job_variables=None if there is None else there.job_variables,
         **wanted,
     )
     return Step(Outcome.CHANGED if there else Outcome.MADE, thing, ", ".join(differing)), made
+
+
+def _added_by_somebody(there: DeploymentResponse | None, entry: DeploymentEntry) -> list[DeploymentScheduleCreate]:
+    """Schedules that the file does not name, which would be removed if they were not handed over again."""
+    ours = {line.slug for line in entry.schedules}
+    return [
+        DeploymentScheduleCreate.model_validate(
+            line.model_dump(include={"schedule", "active", "max_scheduled_runs", "parameters", "slug"})
+        )
+        for line in (there.schedules if there else [])
+        if line.slug not in ours
+    ]
 
 
 def _differences(there: DeploymentResponse, entry: DeploymentEntry, wanted: dict[str, Any]) -> list[str]:
@@ -203,7 +218,8 @@ def _differences(there: DeploymentResponse, entry: DeploymentEntry, wanted: dict
         has["concurrency_options"] = ConcurrencyOptions(collision_strategy=options.collision_strategy)
     differing = [key for key in wanted if has[key] != wanted[key]]
     schedules = {line.slug: line.schedule.model_dump() for line in there.schedules}
-    if schedules != {line.slug: line.as_schedule(active=True).schedule.model_dump() for line in entry.schedules}:
+    ours = {line.slug: line.as_schedule(active=True).schedule.model_dump() for line in entry.schedules}
+    if any(schedules.get(slug) != schedule for slug, schedule in ours.items()):
         differing.append("schedules")
     return differing
 

@@ -63,6 +63,33 @@ def test_what_differs_is_changed_and_what_an_operator_switched_off_stays_off(cli
     assert [line.active for line in after.schedules] == [False]
 
 
+@pytest.mark.parametrize("slug", [None, "mondays"])
+def test_what_somebody_added_to_a_deployment_stays(client, slug):
+    """A campaign every Monday, made in the UI; and where its runs differ from others on the machine."""
+    list(provision(client))
+    there = client.read_deployment_by_name(SEND)
+    weekly = {"schedule": {"cron": "0 9 * * 1", "timezone": "Europe/Paris"}, "parameters": {"dry_run": True}}
+    client.request(
+        "POST", "/deployments/{id}/schedules", path_params={"id": there.id}, json=[{**weekly, "slug": slug}]
+    ).raise_for_status()
+    job_variables = {"env": {"TZ": "UTC"}}
+    client.update_deployment(there.id, DeploymentUpdate(job_variables=job_variables))
+
+    def as_it_is():
+        found = client.read_deployment_by_name(SEND)
+        of_schedules = [(one.slug, one.active, one.schedule.cron, one.parameters) for one in found.schedules]
+        return of_schedules, found.job_variables
+
+    before = as_it_is()
+    assert before == ([(slug, True, "0 9 * * 1", {"dry_run": True})], job_variables)
+    assert outcomes(client) == {Outcome.THERE, Outcome.LEFT_OUT}
+    assert as_it_is() == before
+    client.update_deployment(there.id, DeploymentUpdate(tags=["somebody"]))  # what differs is changed, and no more
+    assert Outcome.CHANGED in outcomes(client)
+    assert as_it_is() == before
+    client.delete_deployment(there.id)
+
+
 def test_the_form_and_the_limits_are_those_of_the_file(client):
     list(provision(client))
     deployed = client.read_deployment_by_name(SEND)
