@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -16,6 +16,9 @@ PREFECT_FILE = Path(__file__).with_name("prefect.yaml")
 HOME_VARIABLE = "ROLLCALL_HOME"
 """Set where a worker runs: the folder with `flows/`, `tasks/` and `data/`."""
 
+DEFAULT_QUEUE = "default"
+"""Of every work pool; Prefect makes it."""
+
 
 class ManifestError(ValueError):
     """The file cannot be deployed."""
@@ -26,9 +29,10 @@ class _Strict(BaseModel):
 
 
 class PoolOf(_Strict):
-    """The work pool of a deployment."""
+    """The work pool of a deployment, and the queue in it."""
 
     name: str
+    work_queue_name: str = DEFAULT_QUEUE
 
 
 class Limit(_Strict):
@@ -85,20 +89,33 @@ class DeploymentEntry(_Strict):
         return flow
 
 
+class Definitions(BaseModel):
+    """What Prefect ignores: parts that several deployments share, and the limits of work queues."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    work_queue_limits: dict[str, Annotated[int, Field(ge=1)]] = {}
+
+
 class Manifest(_Strict):
     """All of it."""
 
     name: str
     prefect_version: str = Field(alias="prefect-version")
     pull: list[dict[str, Any]]
-    definitions: dict[str, Any] = {}
-    """Where the file keeps what several deployments share; Prefect ignores it."""
+    definitions: Definitions = Definitions()
     deployments: list[DeploymentEntry] = Field(min_length=1)
 
     @property
     def work_pools(self) -> list[str]:
         """The pools that the deployments need."""
         return sorted({entry.work_pool.name for entry in self.deployments})
+
+    @property
+    def work_queues(self) -> dict[PoolOf, int | None]:
+        """The queues that the deployments need besides the default ones, and their limits."""
+        pools = {entry.work_pool for entry in self.deployments if entry.work_pool.work_queue_name != DEFAULT_QUEUE}
+        return {pool: self.definitions.work_queue_limits.get(pool.work_queue_name) for pool in pools}
 
 
 def read_manifest(path: Path = PREFECT_FILE) -> Manifest:

@@ -27,7 +27,7 @@ from prefect.workers.process import ProcessWorker
 from deployments.alerts import WEBHOOK_BLOCK, AlertError, alert_url, wanted_automations, webhook_of
 from deployments.demo import sandbox_variables
 from deployments.forms import form_of
-from deployments.manifest import HOME_VARIABLE, DeploymentEntry, Manifest, ManifestError, read_manifest
+from deployments.manifest import HOME_VARIABLE, DeploymentEntry, Manifest, ManifestError, PoolOf, read_manifest
 from tasks.blocks import BLOCK_DOCUMENT_NAME, CredentialsBlock, credentials_block, variable_name
 from tasks.providers.registry import PROVIDER_NAMES
 
@@ -91,6 +91,8 @@ def provision(
             yield _save_sandbox_credentials(client, provider, sandbox_url)
     for pool in manifest.work_pools:
         yield _make_work_pool(client, pool)
+    for queue, limit in manifest.work_queues.items():
+        yield _make_work_queue(client, queue, limit)
     ids: dict[str, UUID] = {}
     for entry in manifest.deployments:
         wanted = _wanted(entry, manifest) | {"parameter_openapi_schema": form_of(flows[entry.name])}
@@ -157,6 +159,24 @@ def _make_work_pool(client: SyncPrefectClient, name: str) -> Step:
     return Step(Outcome.THERE, thing)
 
 
+def _make_work_queue(client: SyncPrefectClient, queue: PoolOf, limit: int | None) -> Step:
+    thing = f"work queue {queue.name}/{queue.work_queue_name}"
+    at: Any = {"work_pool_name": queue.name, "name": queue.work_queue_name}
+    wanted = {"concurrency_limit": limit}
+    try:
+        there = client.request("GET", "/work_pools/{work_pool_name}/queues/{name}", path_params=at).json()
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.NOT_FOUND:
+            raise
+        made = {"name": queue.work_queue_name, **wanted}
+        client.request("POST", "/work_pools/{work_pool_name}/queues", path_params=at, json=made)
+        return Step(Outcome.MADE, thing)
+    if there["concurrency_limit"] == limit:
+        return Step(Outcome.THERE, thing)
+    client.request("PATCH", "/work_pools/{work_pool_name}/queues/{name}", path_params=at, json=wanted)
+    return Step(Outcome.CHANGED, thing, "concurrency_limit")
+
+
 def _wanted(entry: DeploymentEntry, manifest: Manifest) -> dict[str, Any]:
     limit = entry.concurrency_limit
     return {
@@ -165,6 +185,7 @@ def _wanted(entry: DeploymentEntry, manifest: Manifest) -> dict[str, Any]:
         "tags": entry.tags,
         "parameters": entry.parameters,
         "work_pool_name": entry.work_pool.name,
+        "work_queue_name": entry.work_pool.work_queue_name,
         "pull_steps": manifest.pull,
         "concurrency_limit": limit and limit.limit,
         "concurrency_options": limit and ConcurrencyOptions(collision_strategy=limit.strategy),

@@ -34,13 +34,27 @@ def test_helpers_are_found_by_the_name_under_which_they_are_deployed():
 
 
 def test_a_campaign_waits_its_turn_and_a_job_that_looks_at_everything_does_not():
-    strategies = {name: entry.concurrency_limit.collision_strategy for name, entry in ENTRIES.items()}
+    strategies = {
+        name: entry.concurrency_limit.collision_strategy
+        for name, entry in ENTRIES.items()
+        if entry.concurrency_limit is not None
+    }
     assert {name for name, strategy in strategies.items() if strategy == "ENQUEUE"} == {
-        "send-campaign",
         "hand-over-chunks",
         "import-contacts",
     }
+    assert set(ENTRIES) - set(strategies) == {"send-campaign"}
+    assert read_manifest().work_queues == {ENTRIES["send-campaign"].work_pool: 4}
     assert all(ENTRIES[name].schedules for name, strategy in strategies.items() if strategy == "CANCEL_NEW")
+
+
+def test_a_limit_of_none_at_once_is_refused(tmp_path):
+    document = yaml.safe_load(PREFECT_FILE.read_text(encoding="utf-8"))
+    document["definitions"]["work_queue_limits"]["campaigns"] = 0
+    path = tmp_path / "prefect.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with pytest.raises(ManifestError, match=r"work_queue_limits\.campaigns"):
+        read_manifest(path)
 
 
 def test_workers_say_where_rollcall_is():

@@ -94,10 +94,34 @@ def test_the_form_and_the_limits_are_those_of_the_file(client):
     list(provision(client))
     deployed = client.read_deployment_by_name(SEND)
     assert "campaign" in deployed.parameter_openapi_schema["properties"]
-    assert deployed.global_concurrency_limit.limit == 4
-    assert deployed.concurrency_options.collision_strategy == "ENQUEUE"
-    assert deployed.work_pool_name == "rollcall"
+    assert (deployed.work_pool_name, deployed.work_queue_name) == ("rollcall", "campaigns")
+    assert queue_of_campaigns(client)["concurrency_limit"] == 4
+    reconciling = client.read_deployment_by_name(RECONCILE)
+    assert reconciling.global_concurrency_limit.limit == 1
+    assert reconciling.concurrency_options.collision_strategy == "CANCEL_NEW"
     assert client.read_work_pool("rollcall").type == "process"
+
+
+def queue_of_campaigns(client):
+    path = {"work_pool_name": "rollcall", "name": "campaigns"}
+    return client.request("GET", "/work_pools/{work_pool_name}/queues/{name}", path_params=path).json()
+
+
+def test_who_waits_for_an_approval_holds_no_lease_that_a_pause_would_take_away(client):
+    """A run of a deployment with a limit is cancelled when it renews its lease, which pausing has given back."""
+    list(provision(client))
+    there = client.read_deployment_by_name(SEND)
+    client.update_deployment(there.id, DeploymentUpdate(concurrency_limit=4))  # as an earlier version made it
+    queue = queue_of_campaigns(client)["id"]
+    client.request("PATCH", "/work_queues/{id}", path_params={"id": queue}, json={"concurrency_limit": 9})
+    changed = {step.thing: step.detail for step in provision(client) if step.outcome is Outcome.CHANGED}
+    assert changed == {
+        f"deployment {SEND}": "concurrency_limit",
+        "work queue rollcall/campaigns": "concurrency_limit",
+    }
+    assert client.read_deployment_by_name(SEND).global_concurrency_limit is None
+    assert queue_of_campaigns(client)["concurrency_limit"] == 4
+    assert Outcome.CHANGED not in outcomes(client)
 
 
 def test_without_an_address_for_alerts_there_are_none_and_it_says_so(client, monkeypatch):
