@@ -181,12 +181,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     del arguments
     console = Console()
     DEMO_DIRECTORY.mkdir(parents=True, exist_ok=True)
-    with running_service("deployments.sandbox") as sandbox_url:
+    with running_service("deployments.sandbox") as sandbox:
+        sandbox_url = sandbox.url
         configure(sandbox_url)
-        with running_service("deployments.receiver") as receiver_url:
+        with running_service("deployments.receiver") as receiver:
             console.print(f"Sandbox providers listen at {sandbox_url}; nothing leaves this machine.")
-            console.print(f"They call the receiver at {receiver_url}.")
-            tell_providers_whom_to_call(sandbox_url, receiver_url)
+            console.print(f"They call the receiver at {receiver.url}.")
+            tell_providers_whom_to_call(sandbox_url, receiver.url)
             if not send_and_reconcile(sandbox_url, console):
                 return 1
         truth = httpx.get(f"{sandbox_url}/truth", timeout=60).raise_for_status().json()

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -14,11 +15,24 @@ _ANNOUNCES = "listening on "
 _POLL_SECONDS = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A web service of ours that runs.
+
+    Attributes:
+        url: At which it listens.
+        process: It.
+    """
+
+    url: str
+    process: subprocess.Popen[str]
+
+
 @contextmanager
 def running_service(
     module: str, *, port: int = 0, variables: Mapping[str, str] | None = None, log: IO[bytes] | None = None
-) -> Iterator[str]:
-    """Run `python -m MODULE --port N` until the block ends; yields the URL at which it listens.
+) -> Iterator[Service]:
+    """Run `python -m MODULE --port N` until the block ends.
 
     Args:
         module: One that says where it listens.
@@ -42,7 +56,7 @@ def running_service(
             announced = process.stdout.readline() if process.stdout else ""
             if _ANNOUNCES not in announced:
                 raise RuntimeError(f"{module} did not start; run `python -m {module}` to see why")
-            yield announced.rpartition(_ANNOUNCES)[2].strip()
+            yield Service(announced.rpartition(_ANNOUNCES)[2].strip(), process)
         finally:
             process.terminate()
 

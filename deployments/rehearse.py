@@ -27,7 +27,7 @@ from deployments.demo import (
 )
 from deployments.processes import running_service
 from tasks.store.copies import copy_people
-from tasks.store.session import Ledger, database_url
+from tasks.store.session import Ledger, LedgerError, database_url
 
 DIRECTORY = Path("data/rehearsal")
 _MARK = "made by deployments.rehearse"
@@ -73,6 +73,9 @@ def set_the_stage(directory: Path, sandbox_url: str) -> int:
     rehearsed = f"sqlite:///{directory / 'rollcall.db'}"
     with Ledger() as real, Ledger(rehearsed) as target:
         known = copy_people(real, target)
+    # Whatever our Prefect is connected to, a server or a database: there it would look like a real campaign.
+    for elsewhere in [*filter(_is_of_prefect, os.environ), "ROLLCALL_CALLBACK_URL"]:
+        os.environ.pop(elsewhere, None)
     os.environ.update(
         sandbox_variables(sandbox_url),
         ROLLCALL_DATABASE_URL=rehearsed,
@@ -80,9 +83,11 @@ def set_the_stage(directory: Path, sandbox_url: str) -> int:
         ROLLCALL_CALLBACK_SECRET=secrets.token_urlsafe(24),
         PREFECT_HOME=str((directory / "prefect").absolute()),
     )
-    for elsewhere in ("PREFECT_API_URL", "ROLLCALL_CALLBACK_URL"):
-        os.environ.pop(elsewhere, None)
     return known
+
+
+def _is_of_prefect(variable: str) -> bool:
+    return variable.startswith("PREFECT_")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,17 +101,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--directory", type=Path, default=DIRECTORY, help="made anew (%(default)s)")
     options = parser.parse_args(arguments)
     console = Console()
-    with running_service("deployments.sandbox") as sandbox_url:
+    with running_service("deployments.sandbox") as sandbox:
+        sandbox_url = sandbox.url
         try:
             known = set_the_stage(options.directory, sandbox_url)
-        except NoPlaceToRehearse as error:
-            console.print(
-                f"[bold red]Refused, nothing was deleted or sent.[/] {escape(str(error))}", soft_wrap=True
-            )
+        except (NoPlaceToRehearse, LedgerError) as error:
+            console.print(f"[bold red]Refused, nothing was sent.[/] {escape(str(error))}", soft_wrap=True)
             return _REFUSED
         console.print(f"Rehearsal: {known:,} contacts and suppressions are known; nothing leaves this machine.")
-        with running_service("deployments.receiver") as receiver_url:
-            tell_providers_whom_to_call(sandbox_url, receiver_url, calm_life())
+        with running_service("deployments.receiver") as receiver:
+            tell_providers_whom_to_call(sandbox_url, receiver.url, calm_life())
             code = _play(options.campaign, sandbox_url)
         received = httpx.get(f"{sandbox_url}/truth/summary", timeout=60).raise_for_status().json()
     for provider, summary in received.items():

@@ -19,13 +19,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 import httpx
 
 from deployments.demo import calm_life, tell_providers_whom_to_call
 from deployments.listening import open_socket
-from deployments.processes import running_command, running_service
+from deployments.processes import Service, running_command, running_service
 
 SERVE_DIRECTORY = Path("data/serve")
 _HOST = "127.0.0.1"
@@ -141,7 +141,7 @@ def prefect(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "prefect", *arguments]
 
 
-def start(directory: Path, options: argparse.Namespace, running: ExitStack) -> dict[str, subprocess.Popen[bytes]]:
+def start(directory: Path, options: argparse.Namespace, running: ExitStack) -> dict[str, subprocess.Popen[Any]]:
     """Start everything, and say where it is.
 
     Args:
@@ -168,7 +168,7 @@ def start(directory: Path, options: argparse.Namespace, running: ExitStack) -> d
     def log(name: str) -> IO[bytes]:
         return running.enter_context((directory / f"{name}.log").open("ab"))
 
-    def service(name: str) -> str:
+    def service(name: str) -> Service:
         module = f"deployments.{name}"
         started = running_service(module, port=ports[name], variables=variables, log=log(name))
         return running.enter_context(started)
@@ -184,17 +184,17 @@ def start(directory: Path, options: argparse.Namespace, running: ExitStack) -> d
     at = ("--host", _HOST, "--port", str(ports["port"]))
     server = command("prefect-server", "server", "start", *at)
     wait_until_answering(f"{ui}/api/health", server, directory / "prefect-server.log")
-    run_to_its_end([sys.executable, "-m", "deployments.provision", "--sandbox", sandbox], variables)
+    run_to_its_end([sys.executable, "-m", "deployments.provision", "--sandbox", sandbox.url], variables)
     receiver = service("receiver")
-    tell_providers_whom_to_call(sandbox, receiver, calm_life())
+    tell_providers_whom_to_call(sandbox.url, receiver.url, calm_life())
     send_campaign = deployment_id(ui, "send-campaign/send-campaign")
     worker = command("worker", "worker", "start", "--pool", "rollcall", "--name", "this machine")
     _say(
         f"""
 Prefect UI    {ui}
 Send          {ui}/{_UI}/deployments/deployment/{send_campaign}/run   a campaign: the form
-Sandbox       {sandbox}   what it received; nothing leaves this machine
-Receiver      {receiver}/health   of callbacks
+Sandbox       {sandbox.url}   what it received; nothing leaves this machine
+Receiver      {receiver.url}/health   of callbacks
 Kept in       {directory}   also the logs
 
 1. Open the form, and fill in Name, Channel, Provider, Purpose, Text and Contact file. "Dry run" sends nothing.
@@ -204,7 +204,12 @@ Kept in       {directory}   also the logs
 Ctrl-C ends everything.
 """
     )
-    return {"the Prefect server": server, "the worker": worker}
+    return {
+        "the Prefect server": server,
+        "the worker": worker,
+        "the receiver": receiver.process,
+        "the sandbox": sandbox.process,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -237,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _wait_for_an_end(watched: Mapping[str, subprocess.Popen[bytes]]) -> str:
+def _wait_for_an_end(watched: Mapping[str, subprocess.Popen[Any]]) -> str:
     while True:
         for name, process in watched.items():
             if process.poll() is not None:

@@ -1,5 +1,6 @@
 """All of Rollcall on one machine: it starts, sends, stops without a trace, and goes on with the same data."""
 
+import os
 import signal
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from deployments.demo import calm_life, sandbox_variables
+from deployments.processes import descendants
 from deployments.serve import ServeError, callback_secret, free_port, locked, variables_of
 from tasks.store.session import Ledger
 from tests.flows.conftest import AREA_CODES
@@ -93,6 +95,21 @@ def test_a_campaign_is_sent_from_the_deployment_by_several_runs_and_nothing_is_l
     # With SQLAlchemy 2.1, Prefect 3.8's scheduler fails each time, and only its log says so.
     served.wait_for(lambda: runs_of(api, "reconcile-deliveries"), "nothing is scheduled")
     assert served.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("service", ["receiver", "sandbox"])
+def test_a_service_that_ends_by_itself_ends_all_of_it_and_is_named(serve, service):
+    served = serve()
+    served.url("Kept in")
+    (process,) = (
+        pid
+        for pid in descendants(served.process.pid)
+        if f"deployments.{service}".encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    os.kill(process, signal.SIGKILL)
+    assert served.process.wait(120) == 1
+    assert f"the {service} ended by itself" in served.printed.read_text()
 
 
 def count_tasks(api: str, flow_run: str):
