@@ -5,8 +5,10 @@ import re
 from tasks.messaging.content import Content
 from tasks.messaging.statuses import Channel, Purpose
 
-_WAY_OUT = re.compile(r"\b(stop|unsubscribe|opt.?out|abmelden|baja|avregistrera|d[ée]sabonner)", re.IGNORECASE)
-_LINK = re.compile(r"(?:(https?)://|\bwww\.)([^\s/{}]+)?", re.IGNORECASE)
+_WAY_OUT = re.compile(
+    r"\b(stop(?! by\b)|unsubscribe|opt.?out|abmelden|abbestell|afmeld|uitschrijv|baja|avregistrera|d[ée]sabonner)",
+    re.IGNORECASE,
+)
 _PUBLIC_SHORTENERS = frozenset(
     (
         "bit.ly",
@@ -20,6 +22,9 @@ _PUBLIC_SHORTENERS = frozenset(
         "cutt.ly",
     )
 )
+# Shorteners are mostly written without a scheme; phones make a link of them.
+_BARE_SHORTENER = rf"(?<![\w.@/-])(?=(?:{'|'.join(map(re.escape, sorted(_PUBLIC_SHORTENERS)))})/)"
+_LINK = re.compile(rf"(?:(https?)://|\bwww\.|{_BARE_SHORTENER})([^\s/{{}}?#]+)?", re.IGNORECASE)
 
 
 def find_text_warnings(content: Content) -> list[str]:
@@ -35,7 +40,7 @@ def find_text_warnings(content: Content) -> list[str]:
     if content.channel is Channel.EMAIL:
         return warnings
     for scheme, host in dict.fromkeys((found[1] or "", found[2] or "") for found in _LINK.finditer(text)):
-        name = host.casefold().removeprefix("www.")
+        name = host.casefold().removeprefix("www.").rstrip(".,;:!)")
         if name in _PUBLIC_SHORTENERS:
             warnings.append(f"the link goes to {name}, which anybody can use: networks block such texts as spam")
         elif scheme.casefold() == "http":
