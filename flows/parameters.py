@@ -59,6 +59,12 @@ class CampaignError(Exception):
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
 
 
+def _some_time(duration: timedelta) -> timedelta:
+    if not duration:
+        raise ValueError("is no time at all; write for example 4h, or leave it out")
+    return duration
+
+
 class Schedule(StrictModel):
     """When to send."""
 
@@ -137,7 +143,7 @@ class Campaign(StrictModel):
     sender: str | None = Field(
         default=None, description="Sender ID, number or address; the provider's default when empty."
     )
-    validity: Duration | None = Field(
+    validity: Annotated[Duration, AfterValidator(_some_time)] | None = Field(
         default=None,
         description="How long a message may wait for its recipient, for example 4h.",
     )

@@ -104,7 +104,7 @@ def send_campaign(
         CampaignError, CampaignChanged, NotApproved: And the errors of its files: refused, nothing was sent.
     """
     portion = Portion(limit, None if only is None else parse_addresses(only))
-    tag_flow_run(campaign.provider, campaign.channel, *(["dry run"] if dry_run else []))
+    tag_flow_run(*campaign.providers, campaign.channel, *(["dry run"] if dry_run else []))
     run = check_campaign(campaign, needs_credentials=not dry_run)
     identity = campaign.identity
     if run is not None and not dry_run:

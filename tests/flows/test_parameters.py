@@ -101,6 +101,7 @@ def test_every_problem_is_named_at_once():
         ({"text": ..., "template": ...}, "nothing to send: give `text`, `media` or `template`"),
         ({"template": {"id": "x"}}, "remove `text` and `media`"),
         ({"run_key": "a/b"}, "run_key: "),
+        ({"validity": "0s"}, "validity: is no time at all; write for example 4h, or leave it out"),
         (
             {"purpose": "transactional", "frequency_cap": {"messages": 1, "days": 1}},
             "frequency_cap: is for marketing only; the purpose is transactional: remove it",

@@ -13,7 +13,7 @@ from tasks.messaging.statuses import ExclusionReason, MessageStatus
 from tasks.plan import Plan
 from tasks.store import rerouting
 from tasks.store.tables import Chunk, ChunkState, Message
-from tests.flows.flow_run_control import meanwhile, wait_until
+from tests.flows.flow_run_control import meanwhile, newest_flow_run, wait_until
 from tests.flows.reconciling import let_pass
 
 MESSAGE, CHUNK = Message.__table__, Chunk.__table__
@@ -89,6 +89,9 @@ def test_a_plan_says_what_each_country_costs_through_whom_and_the_cheapest_is_ch
         ("SE", "bird", "20"),
     ]
     assert plan.costs.sentences() == [f"Estimated cost: 3.40 EUR, by the prices in {prices}."]
+    run = newest_flow_run()
+    assert run is not None
+    assert {"bird", "octopush", "sms", "dry run"} <= set(run.tags)
     prices.write_text(prices.read_text().replace("0.03", "0.06"), encoding="utf-8")
     assert send_campaign(job, dry_run=True).prepared.digest != plan.prepared.digest
 
