@@ -11,6 +11,8 @@ COST_COLUMNS = ("country", "provider", "messages", "parts", "price per part", "e
 """Of the table that `CostEstimate.cells` fills."""
 
 _CENTS = Decimal("0.01")
+_FINER = Decimal("0.0001")
+_HARDLY_ANY = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,12 @@ class CostEstimate:
     Attributes:
         lines: One for each country and provider, those with most messages first.
         source: The table of prices; None when there is none.
+        is_least: These are SMS whose text only the provider knows: each counts as one part, and may have more.
     """
 
     lines: Sequence[CostLine]
     source: str | None
+    is_least: bool = False
 
     @property
     def totals(self) -> dict[str, Decimal]:
@@ -75,7 +79,7 @@ class CostEstimate:
                 line.share.country or "unknown",
                 line.share.provider,
                 f"{line.share.messages:,}",
-                f"{line.share.parts:,}",
+                "not known" if self.is_least else f"{line.share.parts:,}",
                 "no price" if line.price is None else f"{line.price.amount:f} {line.price.currency}",
                 "" if line.price is None or line.cost is None else _money(line.cost, line.price.currency),
             )
@@ -88,6 +92,10 @@ class CostEstimate:
             return ["What it costs is not known: the campaign names no table of `prices`."]
         sums = " and ".join(_money(total, currency) for currency, total in sorted(self.totals.items()))
         said = [f"Estimated cost: {sums}, by the prices in {self.source}."] if sums else []
+        if sums and self.is_least:
+            said.append(
+                "At least: only the provider knows the text, so each message counts as one part; it may have more."
+            )
         if self.unpriced:
             named = ", ".join(
                 f"{share.country or 'no country'} through {share.provider}" for share in self.unpriced
@@ -104,8 +112,10 @@ def estimate_cost(shares: Iterable[Share], channel: Channel, prices: PriceTable 
         for share in shares
     ]
     lines.sort(key=lambda line: (-line.share.messages, line.share.country, line.share.provider))
-    return CostEstimate(lines, None if prices is None else prices.source)
+    is_least = channel is Channel.SMS and not any(line.share.parts for line in lines)
+    return CostEstimate(lines, None if prices is None else prices.source, is_least=is_least)
 
 
 def _money(amount: Decimal, currency: str) -> str:
-    return f"{amount.quantize(_CENTS):,} {currency}"
+    """In cents, and in finer steps where a sum has hardly any."""
+    return f"{amount.quantize(_CENTS if not amount or amount >= _HARDLY_ANY else _FINER):,} {currency}"

@@ -114,6 +114,17 @@ def test_an_email_costs_per_message_because_it_has_no_parts():
     assert estimate.totals == {"EUR": Decimal("2.000")}
 
 
+def test_a_text_that_only_the_provider_knows_is_counted_as_one_part_and_that_is_said():
+    estimate = estimate_cost([Share("SE", "bird", 10, 0)], Channel.SMS, PRICES)
+    assert estimate.cells() == [("SE", "bird", "10", "not known", "0.05 EUR", "0.50 EUR")]
+    assert "At least: only the provider knows the text" in estimate.sentences()[1]
+
+
+def test_a_sum_below_a_cent_is_not_shown_as_nothing():
+    estimate = estimate_cost([Share("", "bird", 4, 0)], Channel.EMAIL, PRICES)
+    assert estimate.sentences() == ["Estimated cost: 0.0040 EUR, by the prices in prices.csv."]
+
+
 def test_without_a_table_nothing_is_estimated_and_that_is_said():
     estimate = estimate_cost([Share("SE", "bird", 10, 20)], Channel.SMS, None)
     assert estimate.totals == {}
