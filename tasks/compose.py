@@ -1,9 +1,10 @@
 """Writing the text of every row: what its recipient reads, its SMS parts, and which request it can share."""
 
+import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from itertools import islice
@@ -99,6 +100,19 @@ class Composer:
         ]
         composed, refused = zip(*pieces, strict=True)
         return pd.concat(composed), pd.concat(refused)
+
+    def take_back(self, variables: Iterable[object]) -> None:
+        """Count texts out that were written, and whose rows get no message after all.
+
+        Args:
+            variables: As `compose` returned them; anything else than a text where the texts use no column.
+        """
+        rows = [json.loads(row) if isinstance(row, str) else {} for row in variables]
+        values = pd.DataFrame(rows, index=range(len(rows)), columns=list(self.names))
+        before = self.encodings
+        self.encodings = Counter()
+        self.compose(values)
+        self.encodings = before - self.encodings
 
     def _compose_some(self, values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         columns = {name: values[name].to_numpy(dtype=object).tolist() for name in self.names}

@@ -212,6 +212,7 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
     if judge.late_refusals or judge.late_refused_codes:
         withdrawn = withdraw_messages(Path(directory), judge.late_refusals, judge.late_refused_codes)
         prepared.withdraw(withdrawn)
+        composer.take_back(withdrawn["variables"])
         digest.update(_as_csv(withdrawn[["row_number", "reason"]]))
         if identity.hours is not None:
             prepared.places -= count_places(withdrawn["hours_country"], withdrawn["zones"])

@@ -80,6 +80,16 @@ def test_samples_are_the_first_texts_and_encodings_are_counted():
     assert any("Ł" in advice for advice in written.advice)
 
 
+@pytest.mark.parametrize("text", ["Hi {{ first_name | default('you') }}", "Hello"])
+def test_texts_that_are_taken_back_are_not_counted(text):
+    texts, written = composer(text)
+    composed, _ = written.compose(people(texts, 10))
+    written.take_back(composed["variables"].iloc[:9])
+    assert written.encodings.total() == 1
+    written.take_back(composed["variables"].iloc[9:])
+    assert written.encodings.total() == 0
+
+
 def test_nobody_is_no_rows():
     texts, written = composer("Hi {{ first_name }}")
     composed, refused = written.compose(people(texts, 0))

@@ -132,3 +132,10 @@ def test_an_approval_holds_while_the_same_people_are_capped_on_whatever_day_they
         assert prepared.exclusions["frequency_capped"] == 1
         digests.add(prepared.digest)
     assert len(digests) == 1
+
+
+def test_encodings_are_counted_of_those_who_get_a_message(prepare):
+    """Not of those whom a later row of the file opts out."""
+    rows = ["+12125550100,", "+12125550101,", "+12125550100,yes"]
+    prepared = prepare(rows, header="Mobile,Unsubscribed")
+    assert (prepared.messages, prepared.parts, dict(prepared.encodings)) == (1, 1, {"gsm7": 1})
