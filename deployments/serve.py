@@ -80,8 +80,8 @@ def callback_secret(directory: Path) -> str:
     if given := os.environ.get("ROLLCALL_CALLBACK_SECRET"):
         return given
     path = directory / "callback-secret"
-    if not path.exists():
-        path.touch(mode=0o600)
+    path.touch(mode=0o600)
+    if not path.stat().st_size:  # also where a start was ended just then, or the disk was full
         path.write_text(secrets.token_urlsafe(24), encoding="utf-8")
     return path.read_text(encoding="utf-8")
 
