@@ -99,7 +99,8 @@ def provision(
         step, ids[entry.name] = _deploy(client, entry, flows[entry.name].name, wanted)
         yield step
     if alerts_to is None:
-        yield Step(Outcome.LEFT_OUT, "alerts", "set ROLLCALL_ALERT_URL to be told about runs that need a look")
+        why = "set ROLLCALL_ALERT_URL to be told about runs that need a look; alerts that were made before stay"
+        yield Step(Outcome.LEFT_OUT, "alerts", why)
         return
     step, webhook = _save_webhook(client, alerts_to)
     yield step

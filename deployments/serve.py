@@ -161,6 +161,8 @@ def start(directory: Path, options: argparse.Namespace, running: ExitStack) -> d
         "receiver": free_port(options.receiver_port, "--receiver-port"),
         "sandbox": free_port(options.sandbox_port, "--sandbox-port"),
     }
+    if len(set(ports.values())) < len(ports):
+        raise ServeError("--port, --receiver-port and --sandbox-port are to be three ports")
     ui = f"http://{_HOST}:{ports['port']}"
     variables = variables_of(directory, ui)
     os.environ["ROLLCALL_CALLBACK_SECRET"] = variables["ROLLCALL_CALLBACK_SECRET"]

@@ -106,19 +106,22 @@ else:
 SEEDS_SUFFIX = ":seeds"
 """Of the run key under which the seeds of a campaign get it."""
 _MOST_RUN_KEY_CHARS = 100
+_NAME_PATTERN = r"^[ .-]*\w[\w .-]*$"
+_RUN_KEY_PATTERN = rf"^[\w:.+-]{{1,{_MOST_RUN_KEY_CHARS}}}$"
 
 
 class Campaign(StrictModel):
     """One campaign: what is said, to whom, through which provider."""
 
     name: str = Field(
-        pattern=r"^[\w .-]{1,200}$",
+        pattern=_NAME_PATTERN,
+        max_length=200,
         description="What reports and dashboards call it: letters, digits, spaces, dots, dashes and underscores. "
         "A name and a run key are sent once, ever.",
     )
     run_key: str = Field(
         default="1",
-        pattern=rf"^[\w:.+-]{{1,{_MOST_RUN_KEY_CHARS}}}$",
+        pattern=_RUN_KEY_PATTERN,
         title="Run key",
         description="A new value sends the same campaign again; the same value resumes it.",
     )
@@ -389,6 +392,10 @@ _PLAIN_WORDS = {
     "model_type": "has keys of its own, indented below it",
     "timezone_aware": "needs a UTC offset, for example 2026-03-20T10:00:00+01:00",
 }
+_PATTERNS_IN_WORDS = {
+    _NAME_PATTERN: "may have letters, digits, spaces, dots, dashes and underscores, at least one letter or digit",
+    _RUN_KEY_PATTERN: f"is 1 to {_MOST_RUN_KEY_CHARS} letters, digits and :.+-_ without spaces",
+}
 
 
 def explain_validation(error: ValidationError) -> list[str]:
@@ -399,6 +406,7 @@ def explain_validation(error: ValidationError) -> list[str]:
         key = ".".join(str(part) for part in problem["loc"])
         text = problem["msg"].removeprefix("Value error, ")
         text = _PLAIN_WORDS.get(problem["type"], text)
+        text = _PATTERNS_IN_WORDS.get(str(problem.get("ctx", {}).get("pattern")), text)
         sentence = conceal_text(f"{key}: {text}" if key else text)
         sentences.append(
             sentence if len(sentence) <= _MOST_SENTENCE_CHARS else f"{sentence[:_MOST_SENTENCE_CHARS]}..."

@@ -39,13 +39,17 @@ def test_a_campaign_waits_its_turn_and_a_job_that_looks_at_everything_does_not()
         for name, entry in ENTRIES.items()
         if entry.concurrency_limit is not None
     }
-    assert {name for name, strategy in strategies.items() if strategy == "ENQUEUE"} == {
-        "hand-over-chunks",
-        "import-contacts",
+    assert {name for name, strategy in strategies.items() if strategy == "ENQUEUE"} == {"import-contacts"}
+    assert read_manifest().work_queues == {
+        ENTRIES["send-campaign"].work_pool: 4,
+        ENTRIES["hand-over-chunks"].work_pool: 16,
     }
-    assert set(ENTRIES) - set(strategies) == {"send-campaign"}
-    assert read_manifest().work_queues == {ENTRIES["send-campaign"].work_pool: 4}
     assert all(ENTRIES[name].schedules for name, strategy in strategies.items() if strategy == "CANCEL_NEW")
+
+
+def test_what_may_send_for_hours_holds_no_lease_that_prefect_could_take_away():
+    leased = {name for name, entry in ENTRIES.items() if entry.concurrency_limit is not None}
+    assert not leased & {"send-campaign", "hand-over-chunks", "send-held"}
 
 
 def test_a_limit_of_none_at_once_is_refused(tmp_path):

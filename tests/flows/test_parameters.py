@@ -60,6 +60,8 @@ def test_a_list_of_providers_is_routes_and_survives_its_document():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"name": " "}, "name: may have letters, digits, spaces, dots, dashes and underscores, at least one"),
+        ({"run_key": "a b"}, "run_key: is 1 to 100 letters, digits and :.+-_ without spaces"),
         ({"provider": ["octopush", "brid"]}, "routes.1.name: there is no provider `brid`; did you mean `bird`?"),
         ({"provider": [{"name": "bird", "countries": ["UK"]}]}, "routes.0.countries.0: `UK` is not an ISO 3166-1"),
         ({"provider": [{"name": "bird", "country": "SE"}]}, "unknown key `country`; did you mean `countries`?"),
