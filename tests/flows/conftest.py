@@ -3,18 +3,22 @@
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL
 
 from deployments.sandbox.server import RunningSandbox, running_sandbox
 from flows.parameters import Campaign, parse_campaign
 from tasks.stopping import allow_sending
 from tasks.store.session import Ledger
 from tests.conftest import make_database
+from tests.flows.sending_process import SendingProcess, get_ready, sending
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -90,6 +94,20 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     with running_sandbox() as running:
         set_credentials(monkeypatch, running.url)
         yield Sandbox(running)
+
+
+@pytest.fixture
+def start(
+    tmp_path: Path, prefect_server: None, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., AbstractContextManager[SendingProcess]]:
+    """Start a command as a process of its own, by its arguments and, if it is not send_campaign, its `module`."""
+    get_ready(PREFECT_API_URL.value() or "", tmp_path_factory.mktemp("prefect"))
+    numbers = count(1)
+
+    def starting(*arguments: str | Path, **changes: str) -> AbstractContextManager[SendingProcess]:
+        return sending(tmp_path / f"printed_{next(numbers)}", *arguments, **changes)
+
+    return starting
 
 
 @pytest.fixture

@@ -3,18 +3,15 @@
 import random
 import re
 import signal
-from itertools import count
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_API_URL
 from sqlalchemy import text
 
 from flows.parameters import read_campaign
 from flows.send_campaign import RunStopped, send_campaign
 from tasks.messaging.statuses import MessageStatus
 from tasks.store.runs import list_runs
-from tests.flows.sending_process import get_ready, sending
 from tests.flows.truth import compare, compare_with
 
 LATENCY_SECONDS = 0.3
@@ -22,11 +19,6 @@ LATENCY_SECONDS = 0.3
 
 PEOPLE = {"octopush": 600, "bird": 320}
 CHUNK_SIZE = {"octopush": 120, "bird": 80}
-
-
-@pytest.fixture(scope="module")
-def ready_to_start(prefect_server, tmp_path_factory):
-    get_ready(PREFECT_API_URL.value(), tmp_path_factory.mktemp("prefect"))
 
 
 @pytest.fixture
@@ -37,17 +29,6 @@ def campaign_file(campaign_file):
         return campaign_file(provider, people=PEOPLE[provider], latency_seconds=LATENCY_SECONDS, name="killed")
 
     return write
-
-
-@pytest.fixture
-def start(tmp_path, ready_to_start):
-    """Start the command."""
-    numbers = count(1)
-
-    def starting(path, chunk_size):
-        return sending(tmp_path / f"printed_{next(numbers)}", path, "--chunk-size", str(chunk_size))
-
-    return starting
 
 
 @pytest.fixture
@@ -82,7 +63,7 @@ def test_killed_again_and_again_nobody_gets_it_twice_and_nobody_is_forgotten(
     dice = random.Random(provider)  # noqa: S311  # instants of a test
     for _ in range(2):
         enough = requests_received(provider) + dice.randint(1, most_requests)
-        with start(path, CHUNK_SIZE[provider]) as process:
+        with start(path, "--chunk-size", str(CHUNK_SIZE[provider])) as process:
             process.wait_until(lambda enough=enough: requests_received(provider) >= enough)
             process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
@@ -105,7 +86,7 @@ def test_killed_when_all_is_planned_and_nothing_answered_yet_nothing_counts_as_s
         with ledger.reading() as connection:
             return bool(list_runs(connection))
 
-    with start(path, CHUNK_SIZE["octopush"]) as process:
+    with start(path, "--chunk-size", str(CHUNK_SIZE["octopush"])) as process:
         process.wait_until(run_is_planned)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -117,7 +98,7 @@ def test_killed_when_all_is_planned_and_nothing_answered_yet_nothing_counts_as_s
 def test_of_two_processes_one_sends_and_the_other_says_who(sandbox, campaign_file, start, ledger):
     path = campaign_file("bird")
     # Small chunks: the one that sends is not done before the other one begins, however busy the machine is.
-    with start(path, 30) as one, start(path, 30) as other:
+    with start(path, "--chunk-size", "30") as one, start(path, "--chunk-size", "30") as other:
         one.wait_until(lambda: one.exit_code is not None or other.exit_code is not None)
         sandbox.switch(bird={"faults": {"latency_seconds": 0}})
         assert [one.wait(), other.wait()] == [0, 0], [one.printed, other.printed]
@@ -131,7 +112,7 @@ def test_of_two_processes_one_sends_and_the_other_says_who(sandbox, campaign_fil
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_of_two_that_plan_the_same_run_at_the_same_instant_one_sends(sandbox, campaign_file, start, ledger):
     path = campaign_file("bird")
-    with start(path, 80) as one, start(path, 80) as other:
+    with start(path, "--chunk-size", "80") as one, start(path, "--chunk-size", "80") as other:
         with ledger.writing() as connection:
             # Both can see that there is no such run yet, and both wait to add it.
             connection.execute(text("LOCK TABLE campaign_run IN SHARE MODE"))
@@ -148,7 +129,7 @@ def test_asked_to_stop_it_waits_for_its_answers_and_the_rest_stays_planned(
     sandbox, campaign_file, start, requests_received, resume, ledger, number
 ):
     path = campaign_file("bird")
-    with start(path, 80) as process:
+    with start(path, "--chunk-size", "80") as process:
         process.wait_until(lambda: requests_received("bird") > 0)
         process.send_signal(number)
         exit_code, printed = process.wait(), process.printed

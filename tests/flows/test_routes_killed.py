@@ -1,16 +1,13 @@
 """Several providers, several processes, and processes that die while what is left moves from one to another."""
 
 import signal
-from itertools import count
 
 import pytest
 import yaml
-from prefect.settings import PREFECT_API_URL
 
 from flows.parameters import read_campaign
 from flows.send_campaign import send_campaign
 from tasks.messaging.statuses import MessageStatus
-from tests.flows.sending_process import get_ready, sending
 from tests.flows.truth import compare
 
 PEOPLE = 600
@@ -38,18 +35,6 @@ def path(tmp_path, contact_file, sandbox, database_url):
     }
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
     return file
-
-
-@pytest.fixture
-def start(tmp_path, prefect_server, tmp_path_factory):
-    """Start the command."""
-    get_ready(PREFECT_API_URL.value(), tmp_path_factory.mktemp("prefect"))
-    numbers = count(1)
-
-    def starting(*arguments, module="flows.send_campaign"):
-        return sending(tmp_path / f"printed_{next(numbers)}", *arguments, module=module)
-
-    return starting
 
 
 def received(sandbox):

@@ -1,10 +1,8 @@
 """Several processes that send one run together."""
 
 import signal
-from itertools import count
 
 import pytest
-from prefect.settings import PREFECT_API_URL
 from sqlalchemy import text
 
 from flows.hand_over_chunks import hand_over_chunks
@@ -15,7 +13,6 @@ from tasks.outages import Outages
 from tasks.ownership import owned_run
 from tasks.store import chunks
 from tests.claims import DEAD
-from tests.flows.sending_process import get_ready, sending
 from tests.flows.truth import compare_with
 
 PEOPLE = 600
@@ -23,18 +20,6 @@ SLOWLY_SECONDS = 2.0
 """Of each answer, while processes come and go: in twelve chunks, time enough on a busy machine."""
 AT_ONCE = {"faults": {"latency_seconds": 0}}
 HELP = "flows.hand_over_chunks"
-
-
-@pytest.fixture
-def start(tmp_path, prefect_server, tmp_path_factory):
-    """Start a command."""
-    get_ready(PREFECT_API_URL.value(), tmp_path_factory.mktemp("prefect"))
-    numbers = count(1)
-
-    def starting(*arguments, module="flows.send_campaign"):
-        return sending(tmp_path / f"printed_{next(numbers)}", *arguments, module=module)
-
-    return starting
 
 
 @pytest.fixture
