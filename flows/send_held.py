@@ -5,6 +5,7 @@ From the command line `python -m flows.send_held`; as a Prefect deployment on a 
 """
 
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -68,13 +69,10 @@ def send_held() -> HeldSendings:
         ErasureKeyError: Nobody can tell who was erased, so nothing may be sent.
     """
     done = HeldSendings()
-    with Ledger() as ledger, ledger.reading() as connection:
-        required_key(connection)
-        waiting = [runs.get_run(connection, run_id) for run_id in windows.runs_to_go_on_with(connection)]
+    tried: set[int] = set()
     is_cancelled = False
-    for run in waiting:
-        if is_cancelled or is_stop_requested():
-            break
+    while not (is_cancelled or is_stop_requested()) and (run := _next_run(tried)) is not None:
+        tried.add(run.id)
         is_cancelled = _go_on_with(run, done)
     for sentence in done.sentences():
         get_run_logger().info(sentence)
@@ -87,6 +85,15 @@ def send_held() -> HeldSendings:
         final = Completed(message=f"{len(done.accounts)} runs went on", data=done)
     # A flow that returns a state ends in it, and its caller gets the state's data.
     return cast("HeldSendings", final)
+
+
+def _next_run(tried: Collection[int]) -> runs.RunRecord | None:
+    """Looked up anew each time: the one before may have taken hours, and others look at what is held meanwhile."""
+    with Ledger() as ledger, ledger.reading() as connection:
+        required_key(connection)
+        waiting = (run_id for run_id in windows.runs_to_go_on_with(connection) if run_id not in tried)
+        run_id = next(waiting, None)
+        return None if run_id is None else runs.get_run(connection, run_id)
 
 
 def _go_on_with(run: runs.RunRecord, done: HeldSendings) -> bool:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,9 @@ from tests.flows.conftest import AREA_CODES
 from tests.served import Served
 
 PEOPLE = 40
+GOOD_ENDS = {"Completed", "PartlySent"}
+LEASE_RENEWED_WITHIN_SECONDS = 230
+"""Prefect renews the lease of a deployment's `concurrency_limit` after three quarters of five minutes."""
 
 
 @pytest.fixture
@@ -65,6 +69,15 @@ def runs_of(api: str, deployment: str):
     return httpx.post(f"{api}/flow_runs/filter", json=body).raise_for_status().json()
 
 
+def state_of(api: str, run: str):
+    return httpx.get(f"{api}/flow_runs/{run}").raise_for_status().json()["state"]
+
+
+def state_at_end(api: str, run: str):
+    state = state_of(api, run)
+    return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
+
+
 @pytest.mark.long
 def test_a_campaign_is_sent_from_the_deployment_by_several_runs_and_nothing_is_left_running(serve, tmp_path):
     served = serve()
@@ -73,12 +86,7 @@ def test_a_campaign_is_sent_from_the_deployment_by_several_runs_and_nothing_is_l
     # Slow enough for the helpers, which are runs of their own, to come in time.
     httpx.patch(f"{sandbox}/settings", json={"bird": {"faults": {"latency_seconds": 3}}}).raise_for_status()
     run = send(api, people(tmp_path / "contacts.csv", PEOPLE), workers=2, chunk_size=2)
-
-    def ended():
-        state = httpx.get(f"{api}/flow_runs/{run}").raise_for_status().json()["state"]
-        return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
-
-    assert served.wait_for(ended, "the run did not end")["name"] in {"Completed", "PartlySent"}
+    assert served.wait_for(lambda: state_at_end(api, run), "the run did not end")["name"] in GOOD_ENDS
     (helper,) = runs_of(api, "hand-over-chunks")
     assert helper["deployment_id"]
     truth = httpx.get(f"{sandbox}/truth").raise_for_status().json()["bird"]["recipients"]
@@ -95,6 +103,21 @@ def test_a_campaign_is_sent_from_the_deployment_by_several_runs_and_nothing_is_l
     # With SQLAlchemy 2.1, Prefect 3.8's scheduler fails each time, and only its log says so.
     served.wait_for(lambda: runs_of(api, "reconcile-deliveries"), "nothing is scheduled")
     assert served.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.long
+def test_a_campaign_that_waits_for_an_answer_for_longer_than_a_lease_is_sent_when_it_comes(serve, tmp_path):
+    served = serve()
+    api = served.url("Prefect UI") + "/api"
+    run = send(api, people(tmp_path / "contacts.csv", 3), pause_for_approval=True)
+    served.wait_for(lambda: state_of(api, run)["type"] == "PAUSED", "nobody is asked")
+    time.sleep(LEASE_RENEWED_WITHIN_SECONDS)
+    assert state_of(api, run)["type"] == "PAUSED"
+    answer = {"run_input": {"answer": "send"}}
+    httpx.post(f"{api}/flow_runs/{run}/resume", json=answer, timeout=60).raise_for_status()
+    assert served.wait_for(lambda: state_at_end(api, run), "the run did not end")["name"] in GOOD_ENDS
+    truth = httpx.get(served.url("Sandbox") + "/truth").raise_for_status().json()
+    assert len(truth["bird"]["recipients"]) == 3
 
 
 @pytest.mark.long
@@ -134,12 +157,7 @@ def test_stopped_in_the_middle_of_a_campaign_it_goes_on_at_the_second_start(serv
     api = second.url("Prefect UI") + "/api"
     assert not [line for line in second.printed.read_text().splitlines() if line.startswith("made")]
     run = send(api, contacts, chunk_size=2)
-
-    def ended():
-        state = httpx.get(f"{api}/flow_runs/{run}").raise_for_status().json()["state"]
-        return state if state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
-
-    assert second.wait_for(ended, "the run did not end")["name"] in {"Completed", "PartlySent"}
+    assert second.wait_for(lambda: state_at_end(api, run), "the run did not end")["name"] in GOOD_ENDS
     with Ledger(f"sqlite:///{second.directory / 'rollcall.db'}") as ledger, ledger.reading() as connection:
         counted = dict(connection.execute(text("SELECT status, count(*) FROM message GROUP BY status")).all())
     assert counted.get("planned", 0) == 0

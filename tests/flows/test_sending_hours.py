@@ -174,6 +174,26 @@ def test_a_window_that_opens_while_the_run_is_sent_is_made_use_of(sandbox, job, 
     assert sandbox.received("bird").total() == 5
 
 
+def test_a_run_that_somebody_else_went_on_with_meanwhile_is_left_to_him(sandbox, job, ledger):
+    for run_key in "12":
+        send_campaign(job(run_key=run_key, hours=closed()))
+    open_windows(ledger)
+    sandbox.switch(bird={"faults": {"latency_seconds": 2}})
+
+    def go_on_with_the_second() -> None:
+        while not is_sending(ledger):
+            time.sleep(0.02)
+        with ledger.writing() as connection:  # as another process leaves it, when there is no credit
+            connection.execute(update(RUN).where(RUN.c.run_key == "2").values(waits_until=None))
+
+    other = threading.Thread(target=go_on_with_the_second)
+    other.start()
+    accounts = send_held().accounts
+    other.join()
+    assert [account.run_key for account in accounts] == ["1"]
+    assert sandbox.received("bird").total() == len(AMERICANS + SWEDES)
+
+
 def is_sending(ledger) -> bool:
     with ledger.reading() as connection:
         sending = select(MESSAGE.c.id).where(MESSAGE.c.status == MessageStatus.SENDING).limit(1)
