@@ -23,6 +23,8 @@ SHARED_TEXT_KEY = 0
 """`text_key` of the messages that can share the text with the provider's placeholders."""
 
 _SAMPLE_TEXTS = 3
+_KEPT_SAMPLES = 30
+"""More than are shown: of some, a later row of the file opts the recipient out."""
 _ROWS_AT_A_TIME = 5_000
 _MOST_ADVICE = 5
 
@@ -49,7 +51,6 @@ class Composer:
 
     Attributes:
         names: The variables that the texts use.
-        sample_texts: The first few texts.
         encodings: Texts by SMS encoding.
     """
 
@@ -75,13 +76,19 @@ class Composer:
         self._costly_characters: dict[str, str] = {}
         self._explained: set[str] = set()
         self.names: Sequence[str] = texts.variables
-        self.sample_texts: list[str] = []
+        self._samples: list[str] = []
+        self._is_taking_back = False
         self.encodings: Counter[str] = Counter()
 
     @property
     def advice(self) -> list[str]:
         """Characters that make messages longer than they need be, each with a replacement."""
-        return list(self._costly_characters.values())
+        return list(self._costly_characters.values()) if self.encodings[Encoding.UCS2] else []
+
+    @property
+    def sample_texts(self) -> list[str]:
+        """The first few texts."""
+        return self._samples[:_SAMPLE_TEXTS]
 
     def compose(self, values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Write the texts of some rows.
@@ -109,9 +116,10 @@ class Composer:
         """
         rows = [json.loads(row) if isinstance(row, str) else {} for row in variables]
         values = pd.DataFrame(rows, index=range(len(rows)), columns=list(self.names))
-        before = self.encodings
-        self.encodings = Counter()
+        before, self.encodings = self.encodings, Counter()
+        self._is_taking_back = True
         self.compose(values)
+        self._is_taking_back = False
         self.encodings = before - self.encodings
 
     def _compose_some(self, values: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -225,8 +233,13 @@ class Composer:
                 self._costly_characters.setdefault(cause.char, _advise(cause))
 
     def _take_samples(self, texts: Sequence[str | None]) -> None:
-        wanted = _SAMPLE_TEXTS - len(self.sample_texts)
-        self.sample_texts += islice((text for text in texts if text is not None), wanted)
+        if self._is_taking_back:
+            for text in texts:
+                if text in self._samples:
+                    self._samples.remove(text)
+        else:
+            wanted = _KEPT_SAMPLES - len(self._samples)
+            self._samples += islice((text for text in texts if text is not None), wanted)
 
 
 class _Written:

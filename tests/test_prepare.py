@@ -134,8 +134,9 @@ def test_an_approval_holds_while_the_same_people_are_capped_on_whatever_day_they
     assert len(digests) == 1
 
 
-def test_encodings_are_counted_of_those_who_get_a_message(prepare):
+def test_a_plan_shows_and_counts_texts_of_those_who_get_a_message(prepare):
     """Not of those whom a later row of the file opts out."""
-    rows = ["+12125550100,", "+12125550101,", "+12125550100,yes"]
-    prepared = prepare(rows, header="Mobile,Unsubscribed")
+    rows = ["+12125550100,Žofia,", "+12125550101,Ada,", "+12125550100,Žofia,yes"]
+    prepared = prepare(rows, header="Mobile,First name,Unsubscribed", changes={"text": "Hi {{ first_name }}"})
     assert (prepared.messages, prepared.parts, dict(prepared.encodings)) == (1, 1, {"gsm7": 1})
+    assert (prepared.sample_texts, prepared.advice) == (["Hi Ada"], [])
