@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from tasks.address_files import address_by_code, normalise_addresses
 from tasks.compose import Composer
-from tasks.contacts.addresses import ERASED_PREFIX, external_address, reachable_address
+from tasks.contacts.addresses import ERASED_PREFIX, external_address, is_external, reachable_address
 from tasks.contacts.audience import Audience, UnknownContacts
 from tasks.contacts.columns import ColumnMap
 from tasks.contacts.countries import country_codes
@@ -28,29 +28,12 @@ from tasks.messaging.frequency import FrequencyCap
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.providers.capabilities import Capabilities
 from tasks.routes import Routing
+from tasks.same_contacts import Refusals, SameContacts
 from tasks.store import frequency, hashed_suppressions, registry
 from tasks.store.session import Ledger
+from tasks.verdicts import Verdicts
 
 _MOST_EXAMPLES = 3
-
-
-class _Verdicts:
-    """Reason and detail of every row of a batch; the first reason stays."""
-
-    def __init__(self, reason: "pd.Series[str]", detail: "pd.Series[str]") -> None:
-        self.reason = reason.copy()
-        self.detail = detail.copy()
-
-    @property
-    def open_rows(self) -> "pd.Index[int]":
-        """Rows without a reason."""
-        return self.reason.index[self.reason == ""]
-
-    def exclude(self, rows: "pd.Index[int]", reason: ExclusionReason, detail: "str | pd.Series[str]") -> None:
-        """Give these rows a reason, unless they have one."""
-        rows = rows.intersection(self.open_rows, sort=False)
-        self.reason.loc[rows] = reason.value
-        self.detail.loc[rows] = detail if isinstance(detail, str) else detail.loc[rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +55,7 @@ class Seeds:
     """Who is in the seed file of a campaign.
 
     Attributes:
-        codes: Their external codes, in small letters.
+        codes: Their external codes, as `SameContacts.keys` has them.
     """
 
     addresses: AddressIndex = field(default_factory=AddressIndex)
@@ -123,16 +106,18 @@ class AudienceJudge:
         self._cap = cap
         self._has_hours = has_hours
         self._seen = AddressIndex()
-        self._seen_codes = AddressIndex()
         self._erased: set[str] = set()
-        self.late_refusals: dict[str, tuple[ExclusionReason, str]] = {}
-        """Addresses that a later row says no for: their messages, if there are any, have to be withdrawn."""
-        self.late_refused_codes: dict[str, tuple[ExclusionReason, str]] = {}
-        """The same of external codes, in small letters."""
+        self.same_contacts = SameContacts(capabilities)
+        self._late_refusals: Refusals = {}
         self.time_zone_problems: Counter[str] = Counter()
         """Rows whose time zone cell could not be used, by why."""
         self.time_zone_examples: list[int] = []
         """The first few of these rows."""
+
+    @property
+    def late_refusals(self) -> Refusals:
+        """Addresses that another row says no for: their messages, if there are any, have to be withdrawn."""
+        return self._late_refusals | self.same_contacts.refused_addresses
 
     def judge(self, batch: RowBatch) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Decide about one batch.
@@ -144,19 +129,23 @@ class AudienceJudge:
         found = normalise_addresses(cells, self._content.channel, self._audience.default_country)
         if self._can.addresses_external_codes:
             found = address_by_code(found, cells["external_code"])
-        verdicts = _Verdicts(found["reason"], found["detail"])
+        verdicts = Verdicts(found["reason"], found["detail"])
         self._exclude_duplicates(found["address"], verdicts)
-        if self._can.sends_to_external_codes:
-            self._exclude_same_contacts(cells, verdicts)
+        if self.same_contacts.is_needed:
+            self.same_contacts.exclude_repeats(cells, found["address"], verdicts)
         self._exclude_seeds(found["address"], self._seeds.addresses, verdicts)
         if self._can.sends_to_external_codes:
-            self._exclude_seeds(cells["external_code"].str.lower(), self._seeds.codes, verdicts)
+            self._exclude_seeds(self.same_contacts.keys(cells["external_code"]), self._seeds.codes, verdicts)
+        elif self._can.addresses_external_codes:
+            has_code_only = found["address"].map(is_external)
+            self._exclude_seeds(cells["external_code"].where(has_code_only, ""), self._seeds.codes, verdicts)
+            self._exclude_seeds(cells["external_code"].map(external_address), self._seeds.addresses, verdicts)
         disabled, opted_out = cells["disabled"], cells["opted_out"]
         why = cells["eligibility_detail"]
         verdicts.exclude(cells.index[disabled], ExclusionReason.DISABLED, why)
         verdicts.exclude(cells.index[opted_out], ExclusionReason.OPTED_OUT, why)
         self._remember_late_refusals(found["address"], disabled, opted_out, why, verdicts)
-        if self._can.sends_to_external_codes:
+        if self.same_contacts.is_needed:
             self._exclude_suppressed_codes(cells["external_code"], verdicts)
         known = self._look_up(found["address"], verdicts)
         self._exclude_unsupported_countries(found["country"], verdicts)
@@ -201,7 +190,7 @@ class AudienceJudge:
         )
         return messages, pd.concat([exclusions, torn]).sort_index()
 
-    def _exclude_duplicates(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> None:
+    def _exclude_duplicates(self, addresses: "pd.Series[str]", verdicts: Verdicts) -> None:
         earlier = self._seen.first_rows(addresses.loc[verdicts.open_rows]).dropna()
         verdicts.exclude(
             earlier.index,
@@ -209,25 +198,7 @@ class AudienceJudge:
             "the same address as row " + earlier.astype("int64").astype(str),
         )
 
-    def _exclude_same_contacts(self, cells: pd.DataFrame, verdicts: _Verdicts) -> None:
-        """Rows with other addresses that the provider would send to the same contact."""
-        codes = cells["external_code"].str.lower()  # a UUID is the same in capitals
-        open_rows = verdicts.open_rows
-        earlier = self._seen_codes.first_rows(codes.loc[open_rows]).dropna()
-        verdicts.exclude(
-            earlier.index,
-            ExclusionReason.DUPLICATE,
-            "the same contact as row " + earlier.astype("int64").astype(str),
-        )
-        # The first one stands for its contact. Any other one may say no for it, also one without a usable address.
-        others = cells.index.difference(open_rows, sort=False).union(earlier.index, sort=False)
-        others = others[codes.loc[others] != ""]
-        for flag, reason in (("opted_out", ExclusionReason.OPTED_OUT), ("disabled", ExclusionReason.DISABLED)):
-            for row in others[cells.loc[others, flag]]:
-                said = f"row {row} is the same contact, and there {cells.loc[row, 'eligibility_detail']}"
-                self.late_refused_codes.setdefault(codes[row], (reason, said))
-
-    def _exclude_seeds(self, keys: "pd.Series[str]", of_seeds: AddressIndex, verdicts: _Verdicts) -> None:
+    def _exclude_seeds(self, keys: "pd.Series[str]", of_seeds: AddressIndex, verdicts: Verdicts) -> None:
         if not len(of_seeds):
             return
         open_keys = keys.loc[verdicts.open_rows]
@@ -243,14 +214,14 @@ class AudienceJudge:
         disabled: "pd.Series[bool]",
         opted_out: "pd.Series[bool]",
         why: "pd.Series[str]",
-        verdicts: _Verdicts,
+        verdicts: Verdicts,
     ) -> None:
         """Rows that repeat an address and say no: the first row wins in everything but consent."""
         repeats = verdicts.reason == ExclusionReason.DUPLICATE.value
         for flags, reason in ((opted_out, ExclusionReason.OPTED_OUT), (disabled, ExclusionReason.DISABLED)):
             for row in addresses.index[repeats & flags]:
                 said = f"row {row} has the same address, and there {why[row]}"
-                self.late_refusals.setdefault(addresses[row], (reason, said))
+                self._late_refusals.setdefault(addresses[row], (reason, said))
 
     def _find_zones(
         self, cells: pd.DataFrame, found: pd.DataFrame, known: Mapping[str, registry.KnownContact]
@@ -269,7 +240,7 @@ class AudienceJudge:
         self.time_zone_examples += wrong.index[: max(0, _MOST_EXAMPLES - len(self.time_zone_examples))].tolist()
         return pd.DataFrame({"hours_country": countries, "zones": zones["zones"]})
 
-    def _look_up(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> dict[str, registry.KnownContact]:
+    def _look_up(self, addresses: "pd.Series[str]", verdicts: Verdicts) -> dict[str, registry.KnownContact]:
         """Ask the ledger and the suppression file; returns the known contacts by address."""
         wanted = addresses.loc[verdicts.open_rows]
         asked = wanted.to_numpy(dtype=object).tolist()
@@ -306,12 +277,12 @@ class AudienceJudge:
             )
         return known
 
-    def _exclude_suppressed_codes(self, codes: "pd.Series[str]", verdicts: _Verdicts) -> None:
+    def _exclude_suppressed_codes(self, codes: "pd.Series[str]", verdicts: Verdicts) -> None:
         """Rows with a number, to a contact that the suppression file knows by its code alone."""
         codes = codes.loc[verdicts.open_rows]
         self._exclude_suppressed(codes[codes != ""].map(external_address), verdicts)
 
-    def _exclude_suppressed(self, addresses: "pd.Series[str]", verdicts: _Verdicts) -> None:
+    def _exclude_suppressed(self, addresses: "pd.Series[str]", verdicts: Verdicts) -> None:
         verdicts.exclude(
             addresses.index[self._suppressed.contains(addresses)],
             ExclusionReason.OPTED_OUT,
@@ -326,7 +297,7 @@ class AudienceJudge:
         exclusions.loc[is_theirs, "address"] = ERASED_PREFIX + exclusions.loc[is_theirs, "row_number"].astype(str)
         exclusions.loc[is_theirs, "detail"] = "erased on request"
 
-    def _exclude_unsupported_countries(self, countries: "pd.Series[str]", verdicts: _Verdicts) -> None:
+    def _exclude_unsupported_countries(self, countries: "pd.Series[str]", verdicts: Verdicts) -> None:
         allowed = self._can.media_countries
         if self._content.channel is Channel.MMS and allowed is not None:
             rows = countries.index[~countries.isin(allowed)]

@@ -36,6 +36,7 @@ from tasks.messaging.rendering import RunTexts
 from tasks.messaging.statuses import Channel, ExclusionReason
 from tasks.prices import read_prices
 from tasks.routes import Routing
+from tasks.same_contacts import SameContacts
 from tasks.sending_windows import Place, count_places, foresee_held
 from tasks.store import consent
 from tasks.store.session import Ledger
@@ -209,8 +210,10 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
                 digest.update(_as_csv(frame))
             if identity.hours is not None:
                 prepared.places += count_places(messages["hours_country"], messages["zones"])
-    if judge.late_refusals or judge.late_refused_codes:
-        withdrawn = withdraw_messages(Path(directory), judge.late_refusals, judge.late_refused_codes)
+    refusals, refused_codes = judge.late_refusals, judge.same_contacts.refused_codes
+    if refusals or refused_codes:
+        ignores_case = judge.same_contacts.ignores_case
+        withdrawn = withdraw_messages(Path(directory), refusals, refused_codes, ignores_case=ignores_case)
         prepared.withdraw(withdrawn)
         composer.take_back(withdrawn["variables"])
         digest.update(_as_csv(withdrawn[["row_number", "reason"]]))
@@ -246,11 +249,11 @@ def _frames_to_approve(
 def _read_seeds(
     prepared: PreparedAudience, audience: Audience, identity: RunIdentity, digest: "hashlib._Hash"
 ) -> Seeds:
-    seeds = Seeds()
+    seeds, same_contacts = Seeds(), SameContacts(identity.capabilities)
     knows_codes = identity.capabilities.addresses_external_codes
     for rows in read_seeds(audience, identity.content.channel, knows_codes=knows_codes):
         seeds.addresses.first_rows(rows["address"])
-        seeds.codes.first_rows(rows["external_code"].str.lower())
+        seeds.codes.first_rows(same_contacts.keys(rows["external_code"]))
         if len(seeds.addresses) > MOST_SEEDS:
             raise DatasetError(
                 f"{audience.seeds} has more than {MOST_SEEDS} seeds, who would get the message first and at any "

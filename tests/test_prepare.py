@@ -140,3 +140,69 @@ def test_a_plan_shows_and_counts_texts_of_those_who_get_a_message(prepare):
     prepared = prepare(rows, header="Mobile,First name,Unsubscribed", changes={"text": "Hi {{ first_name }}"})
     assert (prepared.messages, prepared.parts, dict(prepared.encodings)) == (1, 1, {"gsm7": 1})
     assert (prepared.sample_texts, prepared.advice) == (["Hi Ada"], [])
+
+
+ONE, TWO, THREE = "+46701740605", "+46701740606", "+46701740607"
+
+
+@pytest.fixture
+def prepare_by_code(prepare):
+    """Prepare rows `number,code,opted out` for a provider that takes a code where there is no number."""
+
+    def make(rows, **files):
+        changes = {"provider": "indigitall"}
+        return prepare(rows, header="Mobile,External code,Unsubscribed", changes=changes, **files)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("rows", "messages", "duplicates"),
+    [
+        pytest.param([f"{ONE},X,", ",X,"], 1, 1, id="code after number"),
+        pytest.param([",X,", f"{ONE},X,"], 1, 1, id="number after code"),
+        pytest.param([f"{ONE},X,", f"{TWO},X,"], 2, 0, id="two devices of a household"),
+        pytest.param([f"{ONE},X,", ",X,", f"{TWO},X,", ",X,"], 2, 2, id="two devices, and the household"),
+        pytest.param([f"{ONE},X,", f"{ONE},Y,", ",Y,"], 1, 2, id="one number under two codes"),
+        pytest.param([",X,", ",x,", f"{ONE},x,"], 2, 1, id="codes that differ in a capital"),
+        pytest.param(["12,X,", ",X,"], 1, 0, id="a number that is none"),
+        pytest.param([f"{ONE},,", f"{TWO},,"], 2, 0, id="no code"),
+    ],
+)
+def test_a_row_that_has_only_the_code_is_one_recipient_with_each_number_of_it(
+    prepare_by_code, rows, messages, duplicates
+):
+    prepared = prepare_by_code(rows)
+    assert (prepared.messages, prepared.exclusions["duplicate"]) == (messages, duplicates)
+
+
+@pytest.mark.parametrize(
+    ("rows", "messages"),
+    [
+        ([f"{ONE},X,", ",X,yes"], 0),
+        ([f"{ONE},X,yes", ",X,"], 0),
+        ([f"{ONE},X,", "12,X,yes"], 0),
+        ([f"{ONE},Y,", f"{ONE},X,yes", ",X,"], 0),
+        ([f"{ONE},X,", f"{TWO},X,yes"], 1),
+        ([f"{ONE},X,", ",x,yes"], 1),
+    ],
+)
+def test_an_opt_out_by_code_counts_for_the_numbers_of_the_code_and_theirs_for_the_code(
+    prepare_by_code, rows, messages
+):
+    for others in (rows, rows[::-1]):
+        prepared = prepare_by_code([*others, f"{THREE},Z,"])
+        assert (prepared.messages, prepared.rows_read) == (messages + 1, len(rows) + 1)
+
+
+def test_a_suppression_by_code_counts_for_the_numbers_of_the_code(prepare_by_code):
+    prepared = prepare_by_code([f"{ONE},X,", ",Y,", f"{TWO},x,"], suppressions=[",X", ",Y"])
+    assert (prepared.messages, prepared.exclusions["opted_out"]) == (1, 2)
+
+
+@pytest.mark.parametrize(("seed", "messages"), [(",X", 1), (f"{THREE},X", 3)])
+def test_a_seed_gets_nothing_from_the_list_by_its_code(prepare_by_code, seed, messages):
+    rows = [f"{ONE},X,", f"{TWO},X,", ",Y,"]
+    assert prepare_by_code(rows, seeds=[seed], seeds_header="Mobile,External code").messages == messages
+    rows = [",X,", ",Y,"]
+    assert prepare_by_code(rows, seeds=[seed], seeds_header="Mobile,External code").messages == 1

@@ -81,14 +81,19 @@ class SpoolWriter:
 
 
 def withdraw_messages(
-    directory: Path, refusals: Mapping[str, tuple[str, str]], by_code: Mapping[str, tuple[str, str]]
+    directory: Path,
+    refusals: Mapping[str, tuple[str, str]],
+    by_code: Mapping[str, tuple[str, str]],
+    *,
+    ignores_case: bool,
 ) -> pd.DataFrame:
     """Turn messages of a closed spool into exclusions.
 
     Args:
         directory: Where the spool lies.
         refusals: Reason and detail by address.
-        by_code: The same by external code, in small letters.
+        by_code: The same by external code.
+        ignores_case: These codes are in small letters, whatever those of the messages are in.
 
     Returns:
         The withdrawn messages, with columns `reason` and `detail`.
@@ -97,7 +102,7 @@ def withdraw_messages(
     withdrawn = []
     with ipc.new_file(kept, _MESSAGES) as writer:
         for batch in _batches(source):
-            codes = pc.utf8_lower(batch["external_code"])
+            codes = pc.utf8_lower(batch["external_code"]) if ignores_case else batch["external_code"]
             is_refused = pc.or_(
                 pc.is_in(batch["address"], value_set=pa.array(list(refusals), pa.string())),
                 pc.is_in(codes, value_set=pa.array(list(by_code), pa.string())),
@@ -107,7 +112,7 @@ def withdraw_messages(
     Path(kept).replace(source)
     frame: pd.DataFrame = pd.concat([_MESSAGES.empty_table().to_pandas(), *withdrawn])
     why = [
-        refusals.get(address) or by_code[str(code).lower()]
+        refusals.get(address) or by_code[code.lower() if ignores_case else code]
         for address, code in zip(frame["address"], frame["external_code"], strict=True)
     ]
     frame["reason"] = [reason for reason, _ in why]
