@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from tasks.store.texts import storable
 
 _EXAMPLES = 10
 _NAMES = ("external_code", "first_name", "last_name", "timezone")
+_ADDRESSES = (str(Meaning.PHONE), str(Meaning.EMAIL))
 _VERDICT_COLUMNS = ("rollcall_row", "rollcall_status", "rollcall_detail")
 _ERASED = "erased on request: an import does not bring anybody back"
 
@@ -46,7 +48,7 @@ class Imported:
         outcomes: Rows by what became of them.
         refusals: Refused rows by reason.
         examples: The first refused rows, with the reason.
-        switched_off: Rows that say that the contact is disabled.
+        switched_off: Rows that say that the contact is disabled, and contacts that refused rows switched off.
         suppressed: Addresses that rows say opted out; a number is forbidden for SMS and MMS.
         left_out: Rows whose other address cannot be read: they were taken over without it.
         refused_file: Where the refused rows are, to be corrected and imported again; "" when there are none.
@@ -94,6 +96,7 @@ class ContactImport:
     def __init__(self, audience: Audience, channel: Channel, header: list[str], newest_id: int) -> None:
         self.account = Imported(audience.path)
         self.memory = FileMemory(newest_id)
+        self._suppressed_unnamed: set[str] = set()
         self._country = audience.default_country
         self._channel = channel
         needed, other = (Meaning.PHONE, Meaning.EMAIL)[:: -1 if channel is Channel.EMAIL else 1]
@@ -118,7 +121,6 @@ class ContactImport:
             contacts.hold_back_other_imports(connection)
             erased = _find_erased(connection, rows)
             refusals |= dict.fromkeys(erased, _ERASED)
-            suppressed = self._suppress(connection, rows.drop(index=erased))
             known = RegistryRows(
                 contacts.find_entries(
                     connection, *(set(rows[key]) - {""} for key in ("external_code", "phone", "email"))
@@ -130,13 +132,17 @@ class ContactImport:
                     continue
                 if reason:
                     refusals[number] = reason
+                    known.refuse(row)
                     continue
                 try:
                     found[known.take_over(row)] += 1
                 except RefusedRow as refused:
                     refusals[number] = str(refused)
             contacts.write_entries(connection, known.new, known.changed)
-        self._count(rows, found, refusals, suppressed)
+            suppressed = self._suppress(connection, rows.drop(index=erased), known)
+        self._count(rows, found, refusals)
+        self.account.switched_off += known.switched_off_unnamed
+        self.account.suppressed += suppressed
         return self._refused_rows(batch.frame, refusals, erased)
 
     def _read(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -175,21 +181,25 @@ class ContactImport:
             rows[f"{meaning}_opted_out"] = flags
         return rows
 
-    def _suppress(self, connection: Connection, rows: pd.DataFrame) -> int:
-        """Opt-outs of refused rows count too: who asked for peace does not care how his row is written."""
+    def _suppress(self, connection: Connection, rows: pd.DataFrame, known: RegistryRows) -> int:
+        """Opt-outs of refused rows count too: who asked for peace does not care how his row is written.
+
+        Nor whether it has the address: then it is the one that the registry knows by now.
+        """
         count = 0
         for meaning, channel in ((Meaning.PHONE, Channel.SMS), (Meaning.EMAIL, Channel.EMAIL)):
             addresses = set(rows.loc[rows[f"{meaning}_opted_out"], str(meaning)]) - {""}
-            count += len(addresses)
+            unnamed = known.find_opted_out(str(meaning)) - addresses
+            count += len(addresses) + len(unnamed - self._suppressed_unnamed)
+            self._suppressed_unnamed |= unnamed
+            addresses |= unnamed
             if addresses:
                 consent.add_suppressions(
                     connection, channel, addresses, reason="opted_out", source=f"import of {self.account.path}"
                 )
         return count
 
-    def _count(
-        self, rows: pd.DataFrame, found: Counter[RowOutcome], refusals: dict[int, str], suppressed: int
-    ) -> None:
+    def _count(self, rows: pd.DataFrame, found: Counter[RowOutcome], refusals: dict[int, str]) -> None:
         account = self.account
         taken = ~rows.index.isin(list(refusals))
         account.outcomes.update(found)
@@ -198,7 +208,6 @@ class ContactImport:
         account.refusals.update(_kind(refusals[number]) for number in refusals)
         account.switched_off += int((taken & (rows["is_enabled"] == "no")).sum())
         account.left_out += int((taken & rows["is_left_out"]).sum())
-        account.suppressed += suppressed
         for number in sorted(refusals)[: _EXAMPLES - len(account.examples)]:
             account.examples.append(f"row {number}: {refusals[number]}")
 
@@ -271,14 +280,20 @@ def _find_erased(connection: Connection, rows: pd.DataFrame) -> "pd.Index[int]":
 def _as_rows(rows: pd.DataFrame) -> list[ContactRow]:
     columns = [rows[name].to_numpy(dtype=object) for name in contacts.TEXT_COLUMNS]
     says = {"yes": True, "no": False}
+    phone, email = ((rows[f"{name}_opted_out"] & (rows[name] == "")).tolist() for name in _ADDRESSES)
     return [
         ContactRow(
             {name: cell for name, cell in zip(contacts.TEXT_COLUMNS, cells, strict=True) if cell},
             fields,
             says.get(is_enabled),
+            unnamed,
         )
-        for cells, fields, is_enabled in zip(
-            zip(*columns, strict=True), rows["fields"], rows["is_enabled"], strict=True
+        for cells, fields, is_enabled, unnamed in zip(
+            zip(*columns, strict=True),
+            rows["fields"],
+            rows["is_enabled"],
+            (tuple(compress(_ADDRESSES, flags)) for flags in zip(phone, email, strict=True)),
+            strict=True,
         )
     ]
 

@@ -2,7 +2,7 @@
 
 A row means the contact with its external code, else with its phone number, else with its e-mail address. Nothing
 is merged by guess: a row that would join two contacts, or that says otherwise than an earlier row of the same
-contact, is refused.
+contact, is refused. What a refused row forbids counts nevertheless, for whomever it means.
 """
 
 from collections import defaultdict
@@ -27,7 +27,8 @@ class RowOutcome(StrEnum):
     UNCHANGED = "unchanged"
     """The registry knew all of it."""
     REFUSED = "refused"
-    """Nothing of it is in the registry; an opt-out in it counts all the same."""
+    """Nothing of it is in the registry; an opt-out in it counts all the same, also one of a row that lacks its
+    address, which switches its contact off, too."""
 
 
 class RefusedRow(Exception):
@@ -42,11 +43,19 @@ class ContactRow:
         texts: The filled ones of `TEXT_COLUMNS`, phone and e-mail normalised.
         fields: Its other filled cells, by column.
         is_enabled: False: switch it off. True: the file says explicitly that it is on. None: says nothing of it.
+        opts_out_unnamed: Those of `phone, email` that it forbids without naming one that can be read: whatever
+            its contact has there is meant.
     """
 
     texts: dict[str, str]
     fields: dict[str, str] = field(default_factory=dict)
     is_enabled: bool | None = None
+    opts_out_unnamed: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> list[tuple[str, str]]:
+        """Its code and addresses, by which a contact is found."""
+        return _keys_of(self.texts)
 
 
 class FileMemory:
@@ -59,6 +68,10 @@ class FileMemory:
     def __init__(self, newest_id: int) -> None:
         self._newest_id = newest_id
         self._spoken_for: set[int] = set()
+        self.opted_out: dict[str, set[tuple[str, str]]] = {name: set() for name in _ADDRESSES}
+        """Keys of contacts whose number, or e-mail address, must not be used, whichever it is or becomes."""
+        self.switched_off: set[tuple[str, str]] = set()
+        """Keys of contacts that a refused row switched off, known by then or not."""
         self.claimed: set[str] = set()
         """Codes and addresses of refused rows. No later row may take one of them from a contact that has it: it
         may be why the row was refused, and the same file would be taken differently the next time."""
@@ -84,10 +97,18 @@ class RegistryRows:
     def __init__(self, entries: Iterable[Entry], memory: FileMemory) -> None:
         self._memory = memory
         self._by_key: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        self._loaded = list(entries)
         self.new: list[Entry] = []
-        self.changed: list[Entry] = []
-        for entry in entries:
+        self.switched_off_unnamed = 0
+        """Contacts that are off because of a refused row."""
+        self._changed: dict[int | None, Entry] = {}
+        for entry in self._loaded:
             self._index(entry)
+
+    @property
+    def changed(self) -> list[Entry]:
+        """Contacts of the registry that are not as it has them any more."""
+        return list(self._changed.values())
 
     def take_over(self, row: ContactRow) -> RowOutcome:
         """Bring one row into the registry.
@@ -95,21 +116,59 @@ class RegistryRows:
         Raises:
             RefusedRow: It contradicts the registry or an earlier row. Nothing of it was taken over.
         """
+        self._note_opt_out(row)
         try:
             return self._take_over(row)
         except RefusedRow:
-            self._memory.claimed.update(row.texts[key] for key in _KEYS if key in row.texts)
+            self._claim(row)
             raise
+
+    def refuse(self, row: ContactRow) -> None:
+        """Note what a row forbids that cannot be taken over, because it lacks the address that is needed."""
+        if row.is_enabled is not False and not row.opts_out_unnamed:
+            return
+        self._claim(row)
+        self._note_opt_out(row)
+        meant = [entry for key in row.keys for entry in self._by_key.get(key, [])]
+        # As when both rows have an address: the first one wins in everything but opt-outs.
+        if row.is_enabled is False and not any(map(self._memory.is_spoken_for, meant)):
+            self._memory.switched_off.update(row.keys)
+            for entry in meant:
+                if entry.enabled:
+                    entry.enabled = False
+                    self._changed[entry.id] = entry
+                    self.switched_off_unnamed += 1
+
+    def find_opted_out(self, name: str) -> set[str]:
+        """The numbers (`phone`) or e-mail addresses (`email`) that rows so far forbade without naming them.
+
+        To be asked at the end of a batch: a later row may give a contact its address.
+        """
+        wanted = self._memory.opted_out[name]
+        if not wanted:
+            return set()
+        entries = (entry for entry in (*self._loaded, *self.new) if name in entry.texts)
+        return {entry.texts[name] for entry in entries if not wanted.isdisjoint(_keys_of(entry.texts))}
+
+    def _note_opt_out(self, row: ContactRow) -> None:
+        for name in row.opts_out_unnamed:
+            self._memory.opted_out[name].update(row.keys)
+
+    def _claim(self, row: ContactRow) -> None:
+        self._memory.claimed.update(text for _, text in row.keys)
 
     def _take_over(self, row: ContactRow) -> RowOutcome:
         entry = self._find(row)
         if entry is None:
-            entry = Entry(None, dict(row.texts), row.is_enabled is not False, dict(row.fields))
+            enabled = row.is_enabled is not False and not self._is_switched_off(row.texts)
+            self.switched_off_unnamed += row.is_enabled is not False and not enabled
+            entry = Entry(None, dict(row.texts), enabled, dict(row.fields))
             self.new.append(entry)
             self._index(entry)
             return RowOutcome.NEW
         texts, fields = entry.texts | row.texts, entry.fields | row.fields
         enabled = entry.enabled if row.is_enabled is None else row.is_enabled
+        enabled = enabled and not self._is_switched_off(texts)
         is_same = (texts, fields, enabled) == (entry.texts, entry.fields, entry.enabled)
         if is_same:
             self._memory.note(entry)
@@ -121,8 +180,12 @@ class RegistryRows:
         self._unindex(entry)
         entry.texts, entry.fields, entry.enabled = texts, fields, enabled
         self._index(entry)
-        self.changed.append(entry)
+        self._changed[entry.id] = entry
         return RowOutcome.UPDATED
+
+    def _is_switched_off(self, texts: dict[str, str]) -> bool:
+        switched_off = self._memory.switched_off
+        return bool(switched_off) and not switched_off.isdisjoint(_keys_of(texts))
 
     def _find(self, row: ContactRow) -> Entry | None:
         found = {key: self._by_key.get((key, row.texts.get(key, "")), []) for key in _KEYS}
@@ -156,3 +219,7 @@ class RegistryRows:
             if key in entry.texts:
                 found = self._by_key[key, entry.texts[key]]
                 found[:] = [one for one in found if one is not entry]
+
+
+def _keys_of(texts: dict[str, str]) -> list[tuple[str, str]]:
+    return [(key, texts[key]) for key in _KEYS if key in texts]

@@ -158,6 +158,35 @@ def test_opt_outs_become_suppressions_of_both_addresses_also_in_refused_rows_and
     assert importing.suppressed(Channel.SMS, ANN) == {ANN}
 
 
+@pytest.mark.parametrize("rows_at_once", [1, 10])
+@pytest.mark.parametrize("cell", ["", "12"])
+def test_an_opt_out_in_a_row_without_the_address_counts_for_what_its_contact_has(importing, cell, rows_at_once):
+    importing.load(f"A,{ANN},ann@example.com,Ann,,,", f",{BOB},bob@example.com,Bob,,,")
+    rows = [f"A,{cell},,,,,yes", f",{cell},bob@example.com,,,,yes", f"C,{cell},,,,,yes", f"C,{EVE},,,,,"]
+    account = importing.load(*rows, rows_at_once=rows_at_once)
+    assert outcomes(account) == {"refused": 3, "new": 1}
+    assert account.suppressed == 5
+    assert importing.suppressed(Channel.SMS, ANN, BOB, EVE) == {ANN, BOB, EVE}
+    emails = {"ann@example.com", "bob@example.com"}
+    assert importing.suppressed(Channel.EMAIL, *emails) == emails
+
+
+def test_an_opt_out_counts_for_the_other_address_too_when_only_the_registry_knows_it(importing):
+    importing.load(f"A,{ANN},ann@example.com,Ann,,,")
+    assert outcomes(importing.load(f"A,{ANN},,,,,yes")) == {"unchanged": 1}
+    assert importing.suppressed(Channel.EMAIL, "ann@example.com") == {"ann@example.com"}
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 10])
+def test_a_row_without_the_address_switches_its_contact_off(importing, rows_at_once):
+    importing.load(f"A,{ANN},,Ann,,,", f"B,{BOB},,Bob,,,")
+    rows = ["A,,,,,no,", f"A,{ANN},,Anna,,yes,", f"B,{BOB},,,,yes,", "B,,,,,no,", "C,,,,,no,", f"C,{EVE},,,,yes,"]
+    account = importing.load(*rows, header=WITH_ENABLED, rows_at_once=rows_at_once)
+    assert outcomes(account) == {"refused": 3, "updated": 1, "unchanged": 1, "new": 1}
+    assert importing.contacts("first_name", "enabled") == [("Anna", False), ("Bob", True), (None, False)]
+    assert account.switched_off == 2
+
+
 def test_an_opt_out_of_one_channel_forbids_that_one_only(importing):
     importing.load(f"A,{ANN},ann@example.com,yes", header="Customer ID,Mobile,Email,Email opt out")
     assert importing.suppressed(Channel.SMS, ANN) == set()
@@ -194,7 +223,7 @@ def test_erased_people_are_not_brought_back(importing, ledger, monkeypatch):
 
 
 CODES = st.sampled_from(["", "A", "B", "C"])
-PHONES = st.sampled_from([f"+1212555010{n}" for n in range(4)] + ["12"])
+PHONES = st.sampled_from([f"+1212555010{n}" for n in range(4)] + ["12", ""])
 EMAILS = st.sampled_from(["", "a@example.com", "b@example.com", "c@example.com"])
 ROWS = st.builds(
     lambda *cells: ",".join(cells),
