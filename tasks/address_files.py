@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from tasks.contacts.addresses import external_address
+from tasks.contacts.addresses import external_address, is_external, suppressed_code
 from tasks.contacts.audience import Audience
 from tasks.contacts.columns import Meaning, recognise_columns
 from tasks.contacts.countries import country_codes
@@ -61,7 +61,8 @@ def read_suppressed_addresses(
     """
     if audience.suppressions is not None:
         for rows in _read_rows(audience.suppressions, {}, audience, channel, knows_codes=knows_codes):
-            yield rows["address"]
+            is_code = rows["address"].map(is_external)
+            yield rows["address"].mask(is_code, rows["external_code"].map(suppressed_code))
 
 
 def read_seeds(audience: Audience, channel: Channel, *, knows_codes: bool) -> Iterator[pd.DataFrame]:

@@ -15,7 +15,13 @@ from sqlalchemy import Connection
 
 from tasks.address_files import address_by_code, normalise_addresses
 from tasks.compose import Composer
-from tasks.contacts.addresses import ERASED_PREFIX, external_address, is_external, reachable_address
+from tasks.contacts.addresses import (
+    ERASED_PREFIX,
+    external_address,
+    is_external,
+    reachable_address,
+    suppressed_code,
+)
 from tasks.contacts.audience import Audience, UnknownContacts
 from tasks.contacts.columns import ColumnMap
 from tasks.contacts.countries import country_codes
@@ -108,6 +114,8 @@ class AudienceJudge:
         self._seen = AddressIndex()
         self._erased: set[str] = set()
         self.same_contacts = SameContacts(capabilities)
+        with ledger.reading() as connection:  # what comes after this, the claim of each message sees
+            self._codes_are_suppressed = registry.has_suppressed_codes(connection)
         self._late_refusals: Refusals = {}
         self.time_zone_problems: Counter[str] = Counter()
         """Rows whose time zone cell could not be used, by why."""
@@ -145,8 +153,7 @@ class AudienceJudge:
         verdicts.exclude(cells.index[disabled], ExclusionReason.DISABLED, why)
         verdicts.exclude(cells.index[opted_out], ExclusionReason.OPTED_OUT, why)
         self._remember_late_refusals(found["address"], disabled, opted_out, why, verdicts)
-        if self.same_contacts.is_needed:
-            self._exclude_suppressed_codes(cells["external_code"], verdicts)
+        self._exclude_suppressed_codes(cells["external_code"], verdicts)
         known = self._look_up(found["address"], verdicts)
         self._exclude_unsupported_countries(found["country"], verdicts)
         open_rows = verdicts.open_rows
@@ -263,12 +270,7 @@ class AudienceJudge:
             ExclusionReason.DISABLED,
             "switched off in the contact registry",
         )
-        on_list = wanted.index[wanted.isin(suppressed)]
-        verdicts.exclude(
-            on_list,
-            ExclusionReason.OPTED_OUT,
-            "on the suppression list, from " + wanted.loc[on_list].map(suppressed),
-        )
+        self._exclude_listed(wanted, suppressed, verdicts)
         self._exclude_suppressed(wanted, verdicts)
         if self._cap is not None:
             rows = wanted.index[wanted.isin(capped)]
@@ -278,9 +280,25 @@ class AudienceJudge:
         return known
 
     def _exclude_suppressed_codes(self, codes: "pd.Series[str]", verdicts: Verdicts) -> None:
-        """Rows with a number, to a contact that the suppression file knows by its code alone."""
+        """Rows to contacts that a suppression names by the list's own key alone, whatever else they have."""
         codes = codes.loc[verdicts.open_rows]
-        self._exclude_suppressed(codes[codes != ""].map(external_address), verdicts)
+        addresses = codes[codes != ""].map(suppressed_code)
+        if self._codes_are_suppressed and len(addresses):
+            channel, purpose = self._content.channel, self._content.purpose
+            with self._ledger.reading() as connection:
+                found = registry.find_suppressions(connection, channel, purpose, addresses.tolist(), {})
+            self._exclude_listed(addresses, found, verdicts)
+        self._exclude_suppressed(addresses, verdicts)
+
+    def _exclude_listed(
+        self, addresses: "pd.Series[str]", suppressed: Mapping[str, str], verdicts: Verdicts
+    ) -> None:
+        on_list = addresses.index[addresses.isin(suppressed)]
+        verdicts.exclude(
+            on_list,
+            ExclusionReason.OPTED_OUT,
+            "on the suppression list, from " + addresses.loc[on_list].map(suppressed),
+        )
 
     def _exclude_suppressed(self, addresses: "pd.Series[str]", verdicts: Verdicts) -> None:
         verdicts.exclude(

@@ -223,6 +223,7 @@ class ChunkSender:
                 channel=self._run.channel,
                 purpose=self._run.purpose,
                 through=self._report.provider,
+                has_codes=any(message.external_code for request in window for message in request.messages),
                 has_hours=self._run.campaign.get("hours") is not None,
             )
 

@@ -7,7 +7,8 @@ import pytest
 
 from flows.parameters import parse_campaign
 from tasks.datasets.readers import DatasetError
-from tasks.messaging.statuses import MessageStatus
+from tasks.messaging.statuses import Channel, MessageStatus
+from tasks.opt_outs import read_suppression_list
 from tasks.prepare import MOST_SEEDS, prepare_audience
 from tasks.store.tables import utc_now
 from tests.ledger_runs import add_run
@@ -115,6 +116,17 @@ def test_a_suppression_of_somebody_of_whom_only_the_contact_id_is_known_counts(p
     one, other = UUID(int=1), UUID(int=2)
     rows = [f"{number},{one}", f"+12125550101,{other}"]
     prepared = prepare(rows, suppressions=[f",{one}"], identifier_key="contact_id")
+    assert (prepared.messages, prepared.exclusions["opted_out"]) == (1, 1)
+
+
+@pytest.mark.parametrize("changes", [{"options": {"bird": {"receiver": {"identifier_key": "contact_id"}}}}, {}])
+def test_an_opt_out_by_contact_id_in_the_ledger_counts_for_the_number_in_whatever_letters(
+    prepare, ledger, tmp_path, changes
+):
+    one, other = UUID(int=0xABC), UUID(int=2)
+    (tmp_path / "stop.csv").write_text(f"Mobile,External code\n,{str(one).upper()}\n", encoding="utf-8")
+    read_suppression_list.fn(str(tmp_path / "stop.csv"), Channel.SMS, None)
+    prepared = prepare([f"+12125550100,{one}", f"+12125550101,{other}"], changes=changes)
     assert (prepared.messages, prepared.exclusions["opted_out"]) == (1, 1)
 
 

@@ -28,7 +28,7 @@ from tasks.providers.errors import (
 from tasks.providers.http import HttpClient, RetryPolicy
 from tasks.requests import shape_requests
 from tasks.sender import ChunkReport, ChunkSender
-from tasks.store import chunks, leadership, leases, outbox, runs, windows
+from tasks.store import chunks, consent, leadership, leases, outbox, runs, windows
 from tasks.store.session import Ledger
 from tasks.store.tables import Message, utc_now
 from tests.rows import columns_of
@@ -102,6 +102,15 @@ def failing_on(address, error):
             raise error
 
     return script
+
+
+def test_who_opted_out_by_the_lists_own_key_after_planning_is_not_in_a_request(ledger):
+    sending = Sending(ledger, 3)
+    with ledger.writing() as connection:
+        connection.execute(update(MESSAGE).where(MESSAGE.c.row_number == 3).values(external_code="K-7"))
+        consent.add_suppressions(connection, Channel.SMS, ["external:K-7"], reason="stop", source="test")
+    sending.send(lambda _messages: None)
+    assert sending.statuses() == {"accepted": 2, "cancelled": 1}
 
 
 @pytest.mark.parametrize(

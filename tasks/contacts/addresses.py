@@ -6,6 +6,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PUNCTUATION = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]")
 _EMAIL = re.compile(r"^.*<([^<>]+)>$")
 _EXTERNAL_PREFIX = "external:"
+_UUID_SHAPE = re.compile(r"[!-~]{8}(-[!-~]{4}){3}-[!-~]{12}")
 
 ERASED_PREFIX = "erased:"
 """What stands where the address of a person stood who asked to be erased; a number of ours follows."""
@@ -16,6 +17,16 @@ PRUNED_PREFIX = "pruned:"
 def external_address(external_code: str) -> str:
     """The address, in the ledger, of a contact that is known by the client's own key alone."""
     return f"{_EXTERNAL_PREFIX}{external_code}"
+
+
+def suppressed_code(external_code: str) -> str:
+    """The address under which a suppression of such a contact stands.
+
+    A UUID is the same in capitals, and stands there in small letters. Other codes are as the list writes them:
+    there are customer numbers that differ by nothing but a capital.
+    """
+    is_uuid = _UUID_SHAPE.fullmatch(external_code) is not None
+    return external_address(external_code.lower() if is_uuid else external_code)
 
 
 def reachable_address(address: str) -> str:

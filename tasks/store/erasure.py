@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from tasks.contacts.addresses import ERASED_PREFIX, external_address, is_external
+from tasks.contacts.addresses import ERASED_PREFIX, external_address, is_external, suppressed_code
 from tasks.contacts.keyed_hash import check_value, keyed_hash
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.store.erasure_key import key_from_environment, required_key
@@ -68,7 +68,8 @@ def _contacts_with(connection: Connection, addresses: Collection[str]) -> Sequen
 
 
 def _addresses_of(entry: Any) -> set[str]:
-    code = {external_address(entry.external_code)} if entry.external_code else set()
+    key = entry.external_code
+    code = {external_address(key), suppressed_code(key)} if key else set()
     return {*filter(None, (entry.phone, entry.email)), *code}
 
 

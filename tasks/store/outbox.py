@@ -159,12 +159,13 @@ def claim_messages(
     channel: Channel,
     purpose: Purpose,
     through: str | None = None,
+    has_codes: bool = True,
     has_hours: bool = False,
 ) -> Claim:
     """Commit the intent to send, just before it is sent.
 
-    Consent is checked once more: an address suppressed, or a contact disabled, since planning gets nothing. Nor
-    does anybody in a run that was paused or cancelled meanwhile.
+    Consent is checked once more: an address or external code suppressed, or a contact disabled, since planning
+    gets nothing. Nor does anybody in a run that was paused or cancelled meanwhile.
 
     Args:
         connection: A writing transaction, committed by the caller before any request leaves.
@@ -176,6 +177,7 @@ def claim_messages(
         channel: The run's channel.
         purpose: The run's purpose.
         through: The provider that the sender is connected to; nothing is claimed if the chunk is for another one.
+        has_codes: Whether the list's own key is known of any of these people: a suppression may name it alone.
         has_hours: Whether it matters when the windows of the messages close.
     """
     provider = hold_provider(connection, chunk_id, owner)
@@ -188,7 +190,7 @@ def claim_messages(
     now = now_of(connection)
     _lock(connection, message_ids)
     withdrawn = withdraw_erased(connection, message_ids, channel=channel, purpose=purpose)
-    for withdraw in withdraw_statements(dialect, channel, purpose):
+    for withdraw in withdraw_statements(dialect, channel, purpose, has_codes=has_codes):
         withdrawn += connection.execute(withdraw, {**ids, "now": now}).rowcount
     claimed: set[int] = set()
     request_ids: dict[str, int] = {}

@@ -25,12 +25,14 @@ from sqlalchemy import (
     column,
     exists,
     func,
+    literal,
     or_,
     select,
     update,
 )
 from sqlalchemy.types import TypeEngine
 
+from tasks.contacts.addresses import external_address
 from tasks.messaging.statuses import Channel, MessageStatus, Purpose
 from tasks.store.registry import suppression_applies
 from tasks.store.tables import Contact, Message, SendingWindow, Suppression
@@ -85,17 +87,27 @@ def lock_statement(dialect: str) -> Select[Any]:
 
 
 @cache
-def withdraw_statements(dialect: str, channel: Channel, purpose: Purpose) -> tuple[Update, Update]:
+def withdraw_statements(
+    dialect: str, channel: Channel, purpose: Purpose, *, has_codes: bool
+) -> tuple[Update, ...]:
     """Cancel those of these planned messages that go to somebody suppressed, or disabled, by now.
 
-    Two, not one with an OR: for that, PostgreSQL reads both tables as a whole for every window of messages.
+    Several, not one with an OR: for that, PostgreSQL reads the tables as a whole for every window of messages.
     """
-    is_suppressed = exists().where(
-        _SUPPRESSION.c.address == _MESSAGE.c.address, suppression_applies(channel, purpose)
-    )
+    applies = suppression_applies(channel, purpose)
+    is_suppressed = exists().where(_SUPPRESSION.c.address == _MESSAGE.c.address, applies)
+    has_suppressed_code = exists().where(_SUPPRESSION.c.address == _suppressed_code(), applies)
     key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
     is_disabled = exists().where(key == _MESSAGE.c.address, _CONTACT.c.enabled.is_(False))
-    return _withdraw(dialect, is_suppressed, "opted_out"), _withdraw(dialect, is_disabled, "disabled")
+    by_address = (_withdraw(dialect, is_suppressed, "opted_out"), _withdraw(dialect, is_disabled, "disabled"))
+    return (*by_address, _withdraw(dialect, has_suppressed_code, "opted_out")) if has_codes else by_address
+
+
+def _suppressed_code() -> ColumnElement[str]:
+    """`tasks.contacts.addresses.suppressed_code`, of a message."""
+    code = _MESSAGE.c.external_code
+    is_uuid = code.like("-".join("_" * length for length in (8, 4, 4, 4, 12)))
+    return literal(external_address("")) + case((is_uuid, func.lower(code)), else_=code)
 
 
 def _withdraw(dialect: str, is_unwanted: ColumnElement[bool], reason: str) -> Update:

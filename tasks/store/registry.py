@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, text
+from sqlalchemy import Connection, and_, exists, or_, select, text
 
+from tasks.contacts.addresses import external_address
 from tasks.contacts.keyed_hash import hashes_of
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.store.bulk import insert_columns
@@ -101,6 +102,12 @@ def find_hashes(connection: Connection, addresses: Collection[str]) -> dict[str,
         connection.execute(select(_SUPPRESSION.c.address).where(_IS_HASHED).limit(_MOST_LOADED)).scalars().all()
     )
     return hashes_of(key, addresses, known if len(known) < _MOST_LOADED else None)
+
+
+def has_suppressed_codes(connection: Connection) -> bool:
+    """Whether anybody at all is suppressed by the list's own key alone."""
+    is_code = _SUPPRESSION.c.address.startswith(external_address(""))
+    return connection.execute(select(exists().where(is_code))).scalar_one()
 
 
 def find_suppressions(

@@ -3,6 +3,7 @@ from decimal import Decimal
 
 from sqlalchemy import text
 
+from tasks.contacts.addresses import suppressed_code
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.store import chunks, consent, leadership, leases, outbox, registry
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
@@ -57,6 +58,24 @@ def test_an_opt_out_that_came_after_planning_withdraws_the_message(ledger, plan)
     assert got.withdrawn == 1
     assert got.message_ids == {messages[0].id, messages[2].id}
     assert rows(ledger, "SELECT status, reason FROM message WHERE status = 'cancelled'") == [
+        ("cancelled", "opted_out")
+    ]
+
+
+def test_an_opt_out_by_the_lists_own_key_withdraws_messages_that_have_a_number_too(ledger, plan):
+    code, other = "0b9c1f6e-7a1d-4a53-9c55-3e0c2f6a1D0E", "K-7"
+    run, (chunk,) = plan(4)
+    with ledger.writing() as connection:
+        messages = outbox.planned_messages(connection, chunk)
+        for message, key in zip(messages, (code.upper(), other, other.lower()), strict=False):
+            set_code = text("UPDATE message SET external_code = :key WHERE id = :id")
+            connection.execute(set_code, {"key": key, "id": message.id})
+        addresses = [suppressed_code(code), suppressed_code(other)]
+        consent.add_suppressions(connection, Channel.SMS, addresses, reason="stop", source="test")
+        got = claim(connection, run, chunk, messages)
+    assert got.withdrawn == 2
+    assert got.message_ids == {messages[2].id, messages[3].id}
+    assert rows(ledger, "SELECT DISTINCT status, reason FROM message WHERE status = 'cancelled'") == [
         ("cancelled", "opted_out")
     ]
 
