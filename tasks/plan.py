@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from sqlalchemy import Connection
 
 from tasks.concealment import concealed_errors
 from tasks.contacts.chunks import assign_chunks
@@ -18,11 +21,12 @@ from tasks.datasets.spool import Spool
 from tasks.estimate import Estimate
 from tasks.identity import RunIdentity
 from tasks.messaging.content import Content
+from tasks.messaging.statuses import Channel
 from tasks.prepare import PreparedAudience
 from tasks.providers.capabilities import Capabilities
 from tasks.routes import Routing
 from tasks.sending_windows import WindowBook
-from tasks.store import consent, registry, runs
+from tasks.store import consent, contacts, registry, runs
 from tasks.store.session import Ledger
 
 CHUNK_SIZE, BULK_CHUNK_SIZE = 5_000, 20_000
@@ -130,6 +134,9 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
     cut = cut_into_chunks(spool, identity.routing(prepared.prices), chunk_size)
     chunk_of_message = cut.chunk_of_message
     with Ledger() as ledger, ledger.writing() as connection:
+        # Before any other lock: an import takes this one first, too.
+        contacts.hold_back_other_imports(connection)
+        is_registry_unchanged = contacts.newest_id(connection) == prepared.newest_contact_id
         run, chunk_ids = runs.create_run(
             connection,
             name=identity.name,
@@ -161,8 +168,10 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
                 where = batch.select(["hours_country", "zones"]).to_pydict()
                 columns["window_id"] = book.ids(where["hours_country"], where["zones"])
             runs.add_messages(connection, run, columns)
-            new = batch.filter(batch["is_new"]).select(_CONTACT_COLUMNS)
-            registry.add_contacts(connection, new.to_pydict())
+            new = batch.filter(batch["is_new"])
+            if not is_registry_unchanged:
+                new = _still_new(connection, identity.content.channel, new)
+            registry.add_contacts(connection, new.select(_CONTACT_COLUMNS).to_pydict())
         for excluded in spool.exclusions():
             runs.add_exclusions(connection, run, excluded)
         for addresses in spool.suppressions():
@@ -171,6 +180,12 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
             )
         runs.check_balance(connection, run)
     return run.id
+
+
+def _still_new(connection: Connection, channel: Channel, new: pa.RecordBatch) -> pa.RecordBatch:
+    """Those whom nobody else has added to the registry since the file was read: nobody may be there twice."""
+    known = registry.find_contacts(connection, channel, new["address"].to_pylist())
+    return new.filter(pc.invert(pc.is_in(new["address"], value_set=pa.array(list(known), pa.string()))))
 
 
 def count_requests(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int) -> dict[str, int]:

@@ -39,6 +39,7 @@ from tasks.routes import Routing
 from tasks.same_contacts import SameContacts
 from tasks.sending_windows import Place, count_places, foresee_held
 from tasks.store import consent
+from tasks.store import contacts as contact_entries
 from tasks.store.session import Ledger
 from tasks.store.tables import utc_now
 
@@ -60,6 +61,7 @@ class PreparedAudience:
         source_sha256: Of the contact file.
         digest: Of the campaign, every message and every exclusion; equal digests send the same.
         rows_read: Rows in the file: `messages + excluded`.
+        newest_contact_id: Of the registry before it was asked who is new to it.
         countries: Messages by country of the number.
         parts_by_country: SMS segments by the same.
         parts: SMS segments in all.
@@ -80,6 +82,7 @@ class PreparedAudience:
     source_sha256: str
     digest: str = ""
     rows_read: int = 0
+    newest_contact_id: int = 0
     messages: int = 0
     exclusions: Counter[ExclusionReason] = field(default_factory=Counter)
     countries: Counter[str] = field(default_factory=Counter)
@@ -171,6 +174,8 @@ def prepare_audience(identity: RunIdentity, audience: Audience, directory: str) 
             prices=prices,
             consent_warnings=find_consent_warnings(columns, content, audience),
         )
+        with ledger.reading() as connection:
+            prepared.newest_contact_id = contact_entries.newest_id(connection)
         prepared.notes += describe_unused(columns, texts)
         suppressed = AddressIndex()
         knows_codes = capabilities.addresses_external_codes

@@ -1,6 +1,9 @@
 """From a prepared audience to the ledger: all of it, or nothing."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
 
 import pandas as pd
 import pytest
@@ -11,7 +14,9 @@ from tasks.identity import RunIdentity
 from tasks.messaging.content import Content
 from tasks.plan import plan_run
 from tasks.prepare import PreparedAudience
+from tasks.store import registry
 from tasks.store.session import LedgerError
+from tests.rows import columns_of
 
 
 @pytest.fixture
@@ -30,8 +35,10 @@ def prepared(tmp_path):
                     "text_key": 0,
                     "hours_country": None,
                     "zones": None,
-                    "is_new": False,
-                    **dict.fromkeys(("phone", "email", "first_name", "last_name", "timezone", "fields")),
+                    "is_new": [False, True, True],
+                    "phone": [None, "+12125550101", "+12125550102"],
+                    **dict.fromkeys(("email", "first_name", "last_name", "timezone")),
+                    "fields": "{}",
                 }
             )
         )
@@ -79,3 +86,28 @@ def test_an_audience_that_does_not_account_for_every_row_leaves_nothing_in_the_l
     with pytest.raises(LedgerError, match="4 rows were read, but there are 3 messages"):
         plan_run.fn(IDENTITY, prepared(4), 2)
     assert counts(ledger) == [0, 0, 0]
+
+
+def test_contacts_whom_somebody_else_added_since_the_file_was_read_are_not_added_again(ledger, prepared):
+    audience = prepared(3)
+    with ledger.writing() as connection:
+        registry.add_contacts(connection, columns_of([{"phone": "+12125550102", "fields": {}}]))
+    for run_key in ("1", "2"):
+        plan_run.fn(replace(IDENTITY, run_key=run_key), audience, 2)
+    with ledger.reading() as connection:
+        phones = connection.execute(text("SELECT phone FROM contact ORDER BY id")).scalars().all()
+    assert phones == ["+12125550102", "+12125550101"]
+
+
+def test_two_campaigns_planned_at_once_add_a_contact_once(ledger, prepared):
+    audiences = [prepared(3), prepared(3)]
+    started = Barrier(2)
+
+    def plan(number):
+        started.wait()
+        plan_run.fn(replace(IDENTITY, run_key=str(number)), audiences[number], 2)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(plan, range(2)))
+    with ledger.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM contact")).scalar_one() == 2
