@@ -87,15 +87,14 @@ class ContactImport:
         audience: The file and its default country.
         channel: Which address every row must have.
         header: Of the file.
-        newest_id: Of the registry before the import.
 
     Raises:
         ColumnError: The needed column is missing or ambiguous.
     """
 
-    def __init__(self, audience: Audience, channel: Channel, header: list[str], newest_id: int) -> None:
+    def __init__(self, audience: Audience, channel: Channel, header: list[str]) -> None:
         self.account = Imported(audience.path)
-        self.memory = FileMemory(newest_id)
+        self.memory = FileMemory()
         self._suppressed_unnamed: set[str] = set()
         self._country = audience.default_country
         self._channel = channel
@@ -138,7 +137,10 @@ class ContactImport:
                     found[known.take_over(row)] += 1
                 except RefusedRow as refused:
                     refusals[number] = str(refused)
+            newest_id = contacts.newest_id(connection)
             contacts.write_entries(connection, known.new, known.changed)
+            # Nobody else adds a contact meanwhile, but campaigns may between two batches.
+            self.memory.note_added(range(newest_id + 1, contacts.newest_id(connection) + 1))
             suppressed = self._suppress(connection, rows.drop(index=erased), known)
         self._count(rows, found, refusals)
         self.account.switched_off += known.switched_off_unnamed
@@ -262,8 +264,7 @@ def start_import(audience: Audience, channel: Channel, header: list[str]) -> Con
     Raises:
         ColumnError: The needed column is missing or ambiguous.
     """
-    with Ledger() as ledger, ledger.reading() as connection:
-        return ContactImport(audience, channel, header, contacts.newest_id(connection))
+    return ContactImport(audience, channel, header)
 
 
 def _find_erased(connection: Connection, rows: pd.DataFrame) -> "pd.Index[int]":

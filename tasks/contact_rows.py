@@ -59,14 +59,10 @@ class ContactRow:
 
 
 class FileMemory:
-    """What has to be remembered of a file from batch to batch, so that importing it again changes nothing.
+    """What has to be remembered of a file from batch to batch, so that importing it again changes nothing."""
 
-    Args:
-        newest_id: Of the registry before the import began: contacts after it are of this file.
-    """
-
-    def __init__(self, newest_id: int) -> None:
-        self._newest_id = newest_id
+    def __init__(self) -> None:
+        self._added: list[range] = []
         self._spoken_for: set[int] = set()
         self.opted_out: dict[str, set[tuple[str, str]]] = {name: set() for name in _ADDRESSES}
         """Keys of contacts whose number, or e-mail address, must not be used, whichever it is or becomes."""
@@ -78,12 +74,20 @@ class FileMemory:
 
     def is_spoken_for(self, entry: Entry) -> bool:
         """Whether an earlier row meant this contact."""
-        return entry.id is None or entry.id > self._newest_id or entry.id in self._spoken_for
+        if entry.id is None or entry.id in self._spoken_for:
+            return True
+        return any(entry.id in ids for ids in self._added)
 
     def note(self, entry: Entry) -> None:
         """A row means this contact."""
         if entry.id is not None:
             self._spoken_for.add(entry.id)
+
+    def note_added(self, ids: range) -> None:
+        """Contacts with these ids, and no others, were added because of rows of this file."""
+        if self._added and self._added[-1].stop == ids.start:  # as long as nobody else adds any, one range
+            ids = range(self._added.pop().start, ids.stop)
+        self._added.append(ids)
 
 
 class RegistryRows:

@@ -36,7 +36,7 @@ def take_over(
     registry: list[Entry], rows: list[ContactRow], rows_at_once: int, suppressed: set[str] | None = None
 ) -> list[str]:
     """Import rows into a registry that is a list, in batches; returns what became of each."""
-    memory = FileMemory(len(registry))
+    memory = FileMemory()
     told = []
     suppressed = set() if suppressed is None else suppressed
     for start in range(0, len(rows), rows_at_once):
@@ -52,6 +52,7 @@ def take_over(
             except RefusedRow as refused:
                 told.append(str(refused))
         suppressed |= known.find_opted_out("phone") | known.find_opted_out("email")
+        memory.note_added(range(len(registry) + 1, len(registry) + len(known.new) + 1))
         for entry in known.new:
             entry.id = len(registry) + 1
             registry.append(entry)

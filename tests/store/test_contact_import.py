@@ -123,6 +123,22 @@ def test_a_row_that_repeats_what_an_earlier_one_said_changes_nothing(importing):
     assert outcomes(importing.load(f"A,{ANN},,Ann,,,", f"A,{ANN},,,,,")) == {"new": 1, "unchanged": 1}
 
 
+def test_a_contact_that_a_campaign_adds_during_an_import_is_not_taken_for_one_of_the_file(importing, ledger):
+    path = importing.directory / "contacts.csv"
+    path.write_text("\n".join([HEADER, f"A,{ANN},,Ann,,,", f"B,{BOB},,Bob,,,", f"A,{ANN},,Eve,,,", ""]))
+    refused = importing.directory / "refused.csv"
+    refused.touch()
+    with open_contacts(str(path)) as file:
+        work = start_import(Audience(path=str(path)), Channel.SMS, file.header)
+        for number, batch in enumerate(file.batches(1)):
+            if number == 1:
+                with ledger.writing() as connection:
+                    registry.add_contacts(connection, columns_of([{"phone": BOB, "fields": {}}]))
+            import_rows.fn(lambda batch=batch: batch, work, refused)
+    assert outcomes(work.account) == {"new": 1, "updated": 1, "refused": 1}
+    assert importing.contacts("external_code", "first_name") == [("A", "Ann"), ("B", "Bob")]
+
+
 def test_refused_rows_are_written_with_their_columns_and_can_be_corrected_and_imported(importing):
     importing.load("A,12,x@example.com,Ann,Paris,,", f"B,{BOB},,Bob,,,")
     [line] = importing.refused.read_text(encoding="utf-8-sig").splitlines()[1:]
