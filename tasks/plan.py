@@ -134,8 +134,9 @@ def plan_run(identity: RunIdentity, prepared: PreparedAudience, chunk_size: int)
     cut = cut_into_chunks(spool, identity.routing(prepared.prices), chunk_size)
     chunk_of_message = cut.chunk_of_message
     with Ledger() as ledger, ledger.writing() as connection:
-        # Before any other lock: an import takes this one first, too.
-        contacts.hold_back_other_imports(connection)
+        if prepared.new_contacts:  # others may plan at the same time where nobody is added
+            # Before any other lock: an import takes this one first, too.
+            contacts.hold_back_other_imports(connection)
         is_registry_unchanged = contacts.newest_id(connection) == prepared.newest_contact_id
         run, chunk_ids = runs.create_run(
             connection,

@@ -61,6 +61,7 @@ class PreparedAudience:
         source_sha256: Of the contact file.
         digest: Of the campaign, every message and every exclusion; equal digests send the same.
         rows_read: Rows in the file: `messages + excluded`.
+        new_contacts: People of whom the registry knew nothing.
         newest_contact_id: Of the registry before it was asked who is new to it.
         countries: Messages by country of the number.
         parts_by_country: SMS segments by the same.
@@ -82,6 +83,7 @@ class PreparedAudience:
     source_sha256: str
     digest: str = ""
     rows_read: int = 0
+    new_contacts: int = 0
     newest_contact_id: int = 0
     messages: int = 0
     exclusions: Counter[ExclusionReason] = field(default_factory=Counter)
@@ -113,6 +115,7 @@ class PreparedAudience:
         """Add one batch."""
         self.rows_read += len(messages) + len(exclusions)
         self.messages += len(messages)
+        self.new_contacts += int(messages["is_new"].sum())
         for country, messages_there, parts_there in _count_by_country(messages):
             self.countries[country] += messages_there
             self.parts_by_country[country] += parts_there

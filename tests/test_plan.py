@@ -51,6 +51,7 @@ def prepared(tmp_path):
             columns=[],
             source_sha256="s",
             digest="d",
+            new_contacts=2,
             rows_read=rows_read,
             messages=3,
             exclusions=Counter(),

@@ -114,10 +114,12 @@ def test_of_two_that_plan_the_same_run_at_the_same_instant_one_sends(sandbox, ca
     path = campaign_file("bird")
     with start(path, "--chunk-size", "80") as one, start(path, "--chunk-size", "80") as other:
         with ledger.writing() as connection:
-            # Both can see that there is no such run yet, and both wait to add it.
+            # Both can see that there is no such run yet; one waits to add it, the other for that one.
             connection.execute(text("LOCK TABLE campaign_run IN SHARE MODE"))
             waiting = text(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'campaign_run'::regclass"
+                "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database"
+                " WHERE datname = current_database() AND NOT granted"
+                " AND (relation = 'campaign_run'::regclass OR locktype = 'advisory')"
             )
             one.wait_until(lambda: connection.execute(waiting).scalar_one() == 2)
         assert {one.wait(), other.wait()} == {0}, [process.printed for process in (one, other)]
