@@ -13,11 +13,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from tasks.contact_import import (
+    ContactImport,
     Imported,
     import_rows,
     publish_import,
     refused_file_of,
-    start_import,
 )
 from tasks.contact_rows import RowOutcome
 from tasks.contacts.audience import Audience
@@ -51,7 +51,7 @@ def import_contacts(
     """
     audience = Audience(path=path, default_country=default_country)
     with open_contacts(path) as contacts:
-        work = start_import(audience, channel, contacts.header)
+        work = ContactImport(audience, channel, contacts.header)
         refused_file = refused_file_of(path)
         with replacing(refused_file) as refused:
             try:

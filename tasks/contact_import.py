@@ -258,15 +258,6 @@ def publish_import(account: Imported) -> None:
     )
 
 
-def start_import(audience: Audience, channel: Channel, header: list[str]) -> ContactImport:
-    """An import of a file with this header.
-
-    Raises:
-        ColumnError: The needed column is missing or ambiguous.
-    """
-    return ContactImport(audience, channel, header)
-
-
 def _find_erased(connection: Connection, rows: pd.DataFrame) -> "pd.Index[int]":
     hashed_suppressions.stored_addresses(connection, ())  # from here on nobody is erased until this is over
     # The list's own key stands for an address where only the provider knows it: it was erased with the others.

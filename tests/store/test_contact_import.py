@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from tasks.contact_import import import_rows, start_import
+from tasks.contact_import import ContactImport, import_rows
 from tasks.contact_rows import RowOutcome
 from tasks.contacts.audience import Audience
 from tasks.contacts.columns import ColumnError
@@ -32,7 +32,7 @@ class Importer:
         self.refused.write_text("", encoding="utf-8")
         audience = Audience(path=str(path), default_country=default_country)
         with open_contacts(str(path)) as contacts:
-            work = start_import(audience, channel, contacts.header)
+            work = ContactImport(audience, channel, contacts.header)
             for batch in contacts.batches(rows_at_once):
                 import_rows.fn(lambda batch=batch: batch, work, self.refused)
         account = work.account
@@ -129,7 +129,7 @@ def test_a_contact_that_a_campaign_adds_during_an_import_is_not_taken_for_one_of
     refused = importing.directory / "refused.csv"
     refused.touch()
     with open_contacts(str(path)) as file:
-        work = start_import(Audience(path=str(path)), Channel.SMS, file.header)
+        work = ContactImport(Audience(path=str(path)), Channel.SMS, file.header)
         for number, batch in enumerate(file.batches(1)):
             if number == 1:
                 with ledger.writing() as connection:
