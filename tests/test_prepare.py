@@ -10,8 +10,10 @@ from tasks.datasets.readers import DatasetError
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.opt_outs import read_suppression_list
 from tasks.prepare import MOST_SEEDS, prepare_audience
+from tasks.store import registry
 from tasks.store.tables import utc_now
 from tests.ledger_runs import add_run
+from tests.rows import columns_of
 
 
 @pytest.fixture
@@ -218,3 +220,11 @@ def test_a_seed_gets_nothing_from_the_list_by_its_code(prepare_by_code, seed, me
     assert prepare_by_code(rows, seeds=[seed], seeds_header="Mobile,External code").messages == messages
     rows = [",X,", ",Y,"]
     assert prepare_by_code(rows, seeds=[seed], seeds_header="Mobile,External code").messages == 1
+
+
+def test_whom_the_registry_knows_by_code_alone_is_known_and_may_be_switched_off(prepare_by_code, ledger):
+    contacts = [{"external_code": code, "enabled": code != "X", "fields": {}} for code in ("X", "Y")]
+    with ledger.writing() as connection:
+        registry.add_contacts(connection, columns_of(contacts))
+    prepared = prepare_by_code([",X,", ",Y,", ",Z,"])
+    assert (prepared.messages, prepared.exclusions["disabled"], prepared.new_contacts) == (2, 1, 1)

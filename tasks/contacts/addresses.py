@@ -19,6 +19,11 @@ def external_address(external_code: str) -> str:
     return f"{_EXTERNAL_PREFIX}{external_code}"
 
 
+def external_code(address: str) -> str:
+    """The client's own key that stands for the address; "" where none does."""
+    return address.removeprefix(_EXTERNAL_PREFIX) if is_external(address) else ""
+
+
 def suppressed_code(external_code: str) -> str:
     """The address under which a suppression of such a contact stands.
 

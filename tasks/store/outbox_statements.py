@@ -100,7 +100,18 @@ def withdraw_statements(
     key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
     is_disabled = exists().where(key == _MESSAGE.c.address, _CONTACT.c.enabled.is_(False))
     by_address = (_withdraw(dialect, is_suppressed, "opted_out"), _withdraw(dialect, is_disabled, "disabled"))
-    return (*by_address, _withdraw(dialect, has_suppressed_code, "opted_out")) if has_codes else by_address
+    if not has_codes:
+        return by_address
+    # A number of the code may be another device's; only where the code stands for the address, it means this one.
+    is_known_by_code = _MESSAGE.c.address == literal(external_address("")) + _MESSAGE.c.external_code
+    has_disabled_code = is_known_by_code & exists().where(
+        _CONTACT.c.external_code == _MESSAGE.c.external_code, _CONTACT.c.enabled.is_(False)
+    )
+    by_code = (
+        _withdraw(dialect, has_suppressed_code, "opted_out"),
+        _withdraw(dialect, has_disabled_code, "disabled"),
+    )
+    return (*by_address, *by_code)
 
 
 def _suppressed_code() -> ColumnElement[str]:

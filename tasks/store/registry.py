@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, text
 
-from tasks.contacts.addresses import external_address
+from tasks.contacts.addresses import external_address, external_code
 from tasks.contacts.keyed_hash import hashes_of
 from tasks.messaging.statuses import Channel, Purpose
 from tasks.store.bulk import insert_columns
@@ -32,16 +32,28 @@ class KnownContact:
 
 
 def find_contacts(connection: Connection, channel: Channel, addresses: Collection[str]) -> dict[str, KnownContact]:
-    """The registry's contacts with one of these addresses. One disabled entry disables the address."""
+    """The registry's contacts with one of these addresses, or of these codes where a code stands for the address.
+
+    One disabled entry disables the address.
+    """
+    codes = {address: code for address in addresses if (code := external_code(address))}
     key = _CONTACT.c.email if channel is Channel.EMAIL else _CONTACT.c.phone
-    wanted = as_table(connection, address=list(addresses))
+    found = _find_by(connection, key, [address for address in addresses if address not in codes])
+    if codes:
+        by_code = _find_by(connection, _CONTACT.c.external_code, codes.values())
+        found |= {address: by_code[code] for address, code in codes.items() if code in by_code}
+    return found
+
+
+def _find_by(connection: Connection, key: ColumnElement[Any], values: Collection[str]) -> dict[str, KnownContact]:
+    wanted = as_table(connection, value=list(values))
     found: dict[str, KnownContact] = {}
-    for address, enabled, timezone in connection.execute(
-        select(key, _CONTACT.c.enabled, _CONTACT.c.timezone).join_from(wanted, _CONTACT, key == wanted.c.address)
+    for value, enabled, timezone in connection.execute(
+        select(key, _CONTACT.c.enabled, _CONTACT.c.timezone).join_from(wanted, _CONTACT, key == wanted.c.value)
     ):
         contact = KnownContact(enabled, timezone or "")
-        earlier = found.get(address, contact)
-        found[address] = KnownContact(
+        earlier = found.get(value, contact)
+        found[value] = KnownContact(
             enabled and earlier.enabled, contact.timezone if contact.timezone == earlier.timezone else ""
         )
     return found

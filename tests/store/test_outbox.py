@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from sqlalchemy import text
 
-from tasks.contacts.addresses import suppressed_code
+from tasks.contacts.addresses import external_address, suppressed_code
 from tasks.messaging.statuses import Channel, MessageStatus
 from tasks.store import chunks, consent, leadership, leases, outbox, registry
 from tasks.store.outbox import RecordedOutcome, RecordedRequest, RequestToOpen
@@ -77,6 +77,26 @@ def test_an_opt_out_by_the_lists_own_key_withdraws_messages_that_have_a_number_t
     assert got.message_ids == {messages[2].id, messages[3].id}
     assert rows(ledger, "SELECT DISTINCT status, reason FROM message WHERE status = 'cancelled'") == [
         ("cancelled", "opted_out")
+    ]
+
+
+def test_who_is_known_by_code_alone_and_was_switched_off_since_planning_gets_nothing(ledger, plan):
+    run, (chunk,) = plan(3)
+    with ledger.writing() as connection:
+        messages = outbox.planned_messages(connection, chunk)
+        by_code = text("UPDATE message SET external_code = :code, address = :address WHERE id = :id")
+        for message, code, address in (
+            (messages[0], "X", external_address("X")),
+            (messages[1], "Y", external_address("Y")),
+            (messages[2], "X", messages[2].address),  # another device of the household
+        ):
+            connection.execute(by_code, {"code": code, "address": address, "id": message.id})
+        contacts = [{"external_code": code, "enabled": code != "X", "fields": {}} for code in ("X", "Y")]
+        registry.add_contacts(connection, columns_of(contacts))
+        got = claim(connection, run, chunk, messages)
+    assert (got.withdrawn, got.message_ids) == (1, {messages[1].id, messages[2].id})
+    assert rows(ledger, "SELECT status, reason FROM message WHERE status = 'cancelled'") == [
+        ("cancelled", "disabled")
     ]
 
 
